@@ -1,0 +1,50 @@
+import pino from 'pino'
+import { now } from './clock.ts'
+
+export type Level = 'debug' | 'info' | 'warning' | 'error'
+
+/** Fields that may stand in `details`. What is not here is not logged: a secret cannot slip in with an object. */
+const ALLOWED = new Set(['source_deal_id', 'target_deal_id', 'portal', 'target', 'duration_ms', 'status', 'reason', 'code', 'action',
+  'partition', 'offset', 'topic', 'count', 'tries', 'epoch', 'attempt_id', 'address', 'what', 'process', 'wait_ms', 'method', 'http_status', 'path', 'error', 'error_type'])
+
+export type Details = Readonly<Record<string, string | number | boolean | bigint | null | undefined>>
+
+/** One line per unit of work, in the specification's shape. `event` is a constant, never built from data. */
+export interface Logger {
+  log (level: Level, event: string, details?: Details, correlationId?: string): void
+}
+
+const LABELS: Record<number, string> = { 20: 'DEBUG', 30: 'INFO', 40: 'WARNING', 50: 'ERROR' }
+const clean = (text: string): string => text
+  // eslint-disable-next-line no-control-regex -- control characters are exactly what is taken out
+  .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ').replace(/\/rest\/[^\s]*/g, '/rest/***').slice(0, 2048)
+
+function allowed (details: Details): Record<string, string | number | boolean | null> {
+  const out: Record<string, string | number | boolean | null> = {}
+  for (const [name, value] of Object.entries(details)) {
+    if (!ALLOWED.has(name) || value === undefined) continue
+    out[name] = typeof value === 'string' ? clean(value) : typeof value === 'bigint' ? value.toString() : value
+  }
+  return out
+}
+
+/** A logger for one process of the service (`webhook_handler`, `dispatcher`, …) on standard error, or on `stream`. */
+export function createLogger (service: string, level: Level = 'info', stream: pino.DestinationStream = pino.destination({ fd: 2, sync: false })): Logger {
+  const out = pino({
+    level: level === 'warning' ? 'warn' : level,
+    base: null,
+    messageKey: 'message',
+    timestamp: () => `,"timestamp":"${new Date(now()).toISOString()}"`,
+    formatters: { level: (_label, number) => ({ level: LABELS[number] ?? 'INFO' }) }
+  }, stream)
+  return {
+    log (at, event, details = {}, correlationId) {
+      out[at === 'warning' ? 'warn' : at]({ service, event, correlation_id: correlationId ?? null, details: allowed(details) })
+    }
+  }
+}
+
+/** The message of anything thrown, cut and freed of control characters; never a stack, never another object. */
+export function messageOf (error: unknown): string {
+  return clean(error instanceof Error ? error.message : String(error))
+}
