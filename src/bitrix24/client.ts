@@ -1,0 +1,69 @@
+import type { Json } from '../domain/mapping/mapping.ts'
+import { monotonicMs } from '../platform/clock.ts'
+import type { Outgoing } from '../platform/outgoing.ts'
+import { commandText } from './batch.ts'
+import type { Command } from './batch.ts'
+import type { Breaker } from './breaker.ts'
+import type { Limiter, Slot } from './limiter.ts'
+import { readBatch, readReply } from './response.ts'
+import type { Answer, Fate } from './response.ts'
+
+export interface CallOptions {
+  readonly intent: 'read' | 'write'
+  readonly slot: Slot
+  /** Monotonic ms after which the request must not be written any more. */
+  readonly notAfter?: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export type BatchAnswer =
+  | { readonly kind: 'ok', readonly fate: (key: string) => Fate, readonly portalNow: number | null }
+  | Extract<Answer, { kind: 'failed' }>
+
+/** One portal: its budget, its circuit, its calls. Each call spends the slot it is given. */
+export interface PortalClient {
+  readonly name: string
+  readonly limiter: Limiter
+  breakerState (): 'closed' | 'open' | 'probing'
+  call (method: string, params: Readonly<Record<string, Json>>, options: CallOptions): Promise<Answer>
+  batch (commands: ReadonlyMap<string, Command>, options: CallOptions): Promise<BatchAnswer>
+}
+
+export interface CallMeter { observe (portal: string, method: string, seconds: number, outcome: string): void }
+
+const READ_MS = 30_000
+// Past the portal's own limit of 60 s, so that a late answer is still heard.
+const WRITE_MS = 65_000
+const THROTTLED_PAUSE_MS = 2000
+
+/** Makes the client of one portal; `restUrl` is the incoming webhook's address, which is the credential itself. */
+export function createPortalClient (parts: { name: string, restUrl: string, outgoing: Outgoing, limiter: Limiter, breaker: Breaker, meter: CallMeter }): PortalClient {
+  const { name, outgoing, limiter, breaker, meter } = parts
+  const base = parts.restUrl.endsWith('/') ? parts.restUrl : `${parts.restUrl}/`
+
+  async function call (method: string, params: Readonly<Record<string, Json>>, options: CallOptions): Promise<Answer> {
+    const started = monotonicMs()
+    const last = Math.min(options.slot.notAfter, options.notAfter ?? Infinity)
+    const answer = await breaker.fire(async () => readReply(await outgoing.post({
+      url: `${base}${method}.json`,
+      body: JSON.stringify(params),
+      timeoutMs: options.intent === 'write' ? WRITE_MS : READ_MS,
+      mayWrite: () => monotonicMs() < last,
+      ...(options.headers === undefined ? {} : { headers: options.headers })
+    }), options.intent))
+    meter.observe(name, method, (monotonicMs() - started) / 1000, answer.kind === 'ok' ? 'ok' : answer.failure.class)
+    if (answer.kind === 'failed' && answer.failure.class === 'throttled') await limiter.refused(answer.failure.waitMs ?? THROTTLED_PAUSE_MS)
+    return answer
+  }
+
+  async function batch (commands: ReadonlyMap<string, Command>, options: CallOptions): Promise<BatchAnswer> {
+    const cmd = Object.fromEntries([...commands].map(([key, command]) => [key, commandText(command)]))
+    const answer = await call('batch', { halt: 0, cmd }, options)
+    if (answer.kind === 'failed') return answer
+    const fate = readBatch(answer.result)
+    if (fate !== undefined) return { kind: 'ok', fate, portalNow: answer.portalNow }
+    return { kind: 'failed', failure: { class: options.intent === 'write' ? 'unknown' : 'transient', code: 'no_answer', detail: 'The portal answered a batch with something that is not a batch answer.' } }
+  }
+
+  return { name, limiter, breakerState: breaker.state, call, batch }
+}

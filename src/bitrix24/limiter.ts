@@ -1,0 +1,95 @@
+// One budget per (portal, egress address), shared by any number of processes.
+// Promises: the portal's bucket never overflows by our doing. Does not promise: a slot at once.
+// Breaks it: another program on the same address. Watched by invariant I12.
+import { readFileSync } from 'node:fs'
+import { monotonicMs } from '../platform/clock.ts'
+import type { Redis } from '../platform/redis.ts'
+
+export interface Limits { readonly per_second: number, readonly burst: number }
+
+/** A reserved request: send it `notBefore` (monotonic ms) and not after `notAfter`; unused it is lost. */
+export interface Slot { readonly notBefore: number, readonly notAfter: number }
+
+export interface Limiter {
+  /** Waits until a request may be sent; rejects when `signal` is aborted. */
+  slot (signal: AbortSignal): Promise<Slot>
+  /** Tells that the portal answered "too many requests": the bucket counts as full for `pauseMs`. */
+  refused (pauseMs: number): Promise<void>
+  /** `shared` while Redis answers, `local` while the small local bucket is in use. */
+  mode (): 'shared' | 'local'
+}
+
+const SCRIPT = readFileSync(new URL('./limiter.lua', import.meta.url), 'utf8')
+const MAX_WAIT_MS = 2000
+const LATE_MS = 4300
+const SHARED_PART = 0.97
+const BUNCHING_S = 5.7
+const LOCAL_PART = 1 - SHARED_PART
+
+interface Shadow { readonly n: number, readonly nowUs: number, readonly at: number }
+type ScriptReply = [granted: number, waitUs: number, level: number, n: number, nowUs: number, doubt: string]
+
+/**
+ * Makes the limiter of one portal. `processes` is how many processes may share the budget.
+ * Depth: the portal's burst less a margin for requests that bunch on their way (docs: limiter study).
+ */
+export function createLimiter (redis: Redis, options: { portal: string, address: string, limits: Limits, processes?: number }): Limiter {
+  const { limits, processes = 4 } = options
+  const key = `limit:{${options.portal}|${options.address}}`
+  const intervalUs = Math.ceil(1e6 / (limits.per_second * SHARED_PART))
+  const depth = Math.max(1, Math.floor(limits.burst - limits.per_second * BUNCHING_S - 2 * processes))
+  const localIntervalMs = processes * 1000 / (limits.per_second * LOCAL_PART)
+  let shadow: Shadow | undefined
+  let localFree = monotonicMs() + localIntervalMs
+  let lastMode: 'shared' | 'local' = 'shared'
+
+  async function call (cost: number, pauseMs: number): Promise<ScriptReply> {
+    const told = shadow === undefined ? '' : `${shadow.n}:${shadow.nowUs}:${Math.round((monotonicMs() - shadow.at) * 1000)}`
+    const reply = await redis.eval(SCRIPT, 1, key, intervalUs, depth, cost, MAX_WAIT_MS * 1000, MAX_WAIT_MS * 1000, pauseMs * 1000, told) as ScriptReply
+    shadow = { n: reply[3], nowUs: reply[4], at: monotonicMs() }
+    return reply
+  }
+
+  async function slot (signal: AbortSignal): Promise<Slot> {
+    for (;;) {
+      signal.throwIfAborted()
+      const asked = monotonicMs()
+      const reply = await call(1, 0).catch(() => undefined)
+      lastMode = reply === undefined ? 'local' : 'shared'
+      if (reply === undefined) {
+        const local = takeLocal()
+        if (local !== undefined) return local
+        await wait(250, signal)
+        continue
+      }
+      const waitMs = reply[1] / 1000
+      if (reply[0] === 1) {
+        await wait(waitMs, signal)
+        return { notBefore: monotonicMs(), notAfter: asked + waitMs + LATE_MS }
+      }
+      await wait(Math.max(5, waitMs - MAX_WAIT_MS), signal)
+    }
+  }
+
+  function takeLocal (): Slot | undefined {
+    const at = monotonicMs()
+    if (at < localFree) return undefined
+    localFree = at + localIntervalMs
+    return { notBefore: at, notAfter: at + LATE_MS }
+  }
+
+  return {
+    slot,
+    refused: async pauseMs => { await call(0, Math.max(1, Math.round(pauseMs))).catch(() => undefined) },
+    mode: () => lastMode
+  }
+}
+
+function wait (ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0) return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    const done = (): void => { clearTimeout(timer); reject(new Error('stopped while waiting for a slot of the budget')) }
+    const timer = setTimeout(() => { signal.removeEventListener('abort', done); resolve() }, ms)
+    signal.addEventListener('abort', done, { once: true })
+  })
+}

@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import type { Fields } from '../domain/mapping/mapping.ts'
+import { ORIGINATOR } from '../domain/transfer/decide.ts'
+import type { SourceRead } from '../domain/transfer/decide.ts'
+import type { Failure } from '../domain/transfer/failure.ts'
+import { now } from '../platform/clock.ts'
+import { BATCH_SIZE } from './batch.ts'
+import type { Command } from './batch.ts'
+import type { PortalClient } from './client.ts'
+import { snapshotOf } from './fields.ts'
+
+const id = z.union([z.number().int().positive(), z.string().regex(/^[1-9][0-9]*$/)]).transform(String)
+const item = z.looseObject({ id })
+const items = z.object({ items: z.array(item) })
+const one = z.object({ item })
+const DEAL = 2
+
+/** What a source portal said about deals. `beganAt` is the portal's clock when the read began (ms). */
+export type DealsRead =
+  | { readonly kind: 'read', readonly beganAt: number, readonly deals: ReadonlyMap<string, SourceRead> }
+  | { readonly kind: 'failed', readonly failure: Failure }
+
+/** How many deals one request reads at most: 50 list commands of 50 ids. */
+export const READ_SIZE = BATCH_SIZE * BATCH_SIZE
+
+/**
+ * Reads up to `READ_SIZE` deals in one request, with a second one for those the list left out: a list is silent about
+ * a deal that is gone and about one we may not see, only `get` tells them apart (vendor page: crm.item.list).
+ * A deal that is in neither answer is left out of the map; it must be read again.
+ */
+export async function readDeals (client: PortalClient, ids: readonly string[], signal: AbortSignal): Promise<DealsRead> {
+  const lists = new Map<string, Command>()
+  for (let at = 0; at < ids.length; at += BATCH_SIZE) {
+    lists.set(`l${at}`, { method: 'crm.item.list', params: { entityTypeId: DEAL, select: ['*', 'UF_*'], filter: { '@id': ids.slice(at, at + BATCH_SIZE) }, order: { id: 'ASC' }, start: -1, useOriginalUfNames: 'Y' } })
+  }
+  const began = now()
+  const answer = await client.batch(lists, { intent: 'read', slot: await client.limiter.slot(signal) })
+  if (answer.kind === 'failed') return answer
+  const deals = new Map<string, SourceRead>()
+  const listed = new Set<string>()
+  for (const [key, command] of lists) {
+    const fate = answer.fate(key)
+    if (fate.kind === 'failed') return fate
+    const parsed = fate.kind === 'ok' ? items.safeParse(fate.result) : undefined
+    if (parsed?.success !== true) continue
+    for (const found of parsed.data.items) deals.set(found.id, { kind: 'found', deal: snapshotOf(found) })
+    for (const asked of (command.params['filter'] as { '@id': string[] })['@id']) listed.add(asked)
+  }
+  const missing = ids.filter(wanted => listed.has(wanted) && !deals.has(wanted))
+  for (let at = 0; at < missing.length; at += BATCH_SIZE) {
+    const failure = await readMissing(client, { ids: missing.slice(at, at + BATCH_SIZE), deals, signal })
+    if (failure !== undefined) return { kind: 'failed', failure }
+  }
+  return { kind: 'read', beganAt: answer.portalNow ?? began, deals }
+}
+
+async function readMissing (client: PortalClient, { ids, deals, signal }: { ids: readonly string[], deals: Map<string, SourceRead>, signal: AbortSignal }): Promise<Failure | undefined> {
+  const gets = new Map(ids.map(wanted => [`g${wanted}`, { method: 'crm.item.get', params: { entityTypeId: DEAL, id: wanted, useOriginalUfNames: 'Y' } }]))
+  const answer = await client.batch(gets, { intent: 'read', slot: await client.limiter.slot(signal) })
+  if (answer.kind === 'failed') return answer.failure
+  for (const wanted of ids) {
+    const fate = answer.fate(`g${wanted}`)
+    if (fate.kind === 'none') continue
+    if (fate.kind === 'ok') {
+      const found = one.safeParse(fate.result)
+      if (found.success) deals.set(wanted, { kind: 'found', deal: snapshotOf(found.data.item) })
+      continue
+    }
+    if (fate.failure.class === 'missing') deals.set(wanted, { kind: 'deleted' })
+    else if (fate.failure.class === 'permanent') deals.set(wanted, { kind: 'unreadable', detail: `The source portal refuses to show this deal (${fate.failure.detail}). Give the webhook's author the right to read it, then release the deal.` })
+    else return fate.failure
+  }
+  return undefined
+}
+
+/** Asks the target for the deals that carry these ORIGIN_IDs of ours; at most 50, which is one page. */
+export function lookUpCommand (originIds: readonly string[]): Command {
+  return { method: 'crm.item.list', params: { entityTypeId: DEAL, select: ['*', 'UF_*'], filter: { '=originatorId': ORIGINATOR, '@originId': originIds }, order: { id: 'ASC' }, start: -1, useOriginalUfNames: 'Y' } }
+}
+
+/** Asks the target for one deal by its id. */
+export function getCommand (link: string): Command {
+  return { method: 'crm.item.get', params: { entityTypeId: DEAL, id: link, useOriginalUfNames: 'Y' } }
+}
+
+/** A target deal as looked up. */
+export interface TargetDeal { readonly id: string, readonly deal: Fields }
+
+/** The deals of a look-up by ORIGIN_ID, the oldest of each; the values are compared, not trusted to the filter. */
+export function readLookUp (result: unknown): ReadonlyMap<string, TargetDeal> | undefined {
+  const parsed = items.safeParse(result)
+  if (!parsed.success) return undefined
+  const found = new Map<string, TargetDeal>()
+  for (const each of parsed.data.items) {
+    const deal = snapshotOf(each)
+    const origin = deal['ORIGIN_ID']
+    if (deal['ORIGINATOR_ID'] === ORIGINATOR && typeof origin === 'string' && !found.has(origin)) found.set(origin, { id: each.id, deal })
+  }
+  return found
+}
+
+/** The deal of a `get` or of a write's answer. */
+export function readItem (result: unknown): TargetDeal | undefined {
+  const parsed = one.safeParse(result)
+  return parsed.success ? { id: parsed.data.item.id, deal: snapshotOf(parsed.data.item) } : undefined
+}
+
+/** The cheapest call that shows whether a portal works: an empty list. */
+export async function probe (client: PortalClient, signal: AbortSignal): Promise<Failure | null> {
+  const answer = await client.call('crm.item.list', { entityTypeId: DEAL, select: ['id'], filter: { id: 0 }, start: -1 }, { intent: 'read', slot: await client.limiter.slot(signal) })
+  return answer.kind === 'ok' ? null : answer.failure
+}

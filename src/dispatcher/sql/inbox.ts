@@ -1,0 +1,52 @@
+import type { Queryable } from '../../platform/postgres.ts'
+
+/** What a chunk of signals says about one deal: how many, and the last of them. Times are ms. */
+export interface DealSignals {
+  readonly portal: string
+  readonly dealId: string
+  readonly target: string
+  readonly count: number
+  readonly lastOffset: bigint
+  readonly firstReceivedAt: number
+  readonly correlationId: string
+  readonly causationId: string
+}
+
+/** The next offset the inbox expects of a partition, with the row locked for this transaction. */
+export async function lockCheckpoint (db: Queryable, topic: string, partition: number): Promise<bigint> {
+  await db.query('insert into dispatch.checkpoint (topic, partition, next_offset) values ($1, $2, 0) on conflict do nothing', [topic, partition])
+  const { rows } = await db.query<{ next_offset: bigint }>('select next_offset from dispatch.checkpoint where topic = $1 and partition = $2 for update', [topic, partition])
+  return rows[0]?.next_offset ?? 0n
+}
+
+export async function saveCheckpoint (db: Queryable, at: { topic: string, partition: number, next: bigint }): Promise<void> {
+  await db.query(`
+    insert into dispatch.checkpoint (topic, partition, next_offset) values ($1, $2, $3)
+    on conflict (topic, partition) do update set next_offset = greatest(dispatch.checkpoint.next_offset, excluded.next_offset)`, [at.topic, at.partition, at.next])
+}
+
+/** The checkpoints of a topic by partition. */
+export async function readCheckpoints (db: Queryable, topic: string): Promise<Map<number, bigint>> {
+  const { rows } = await db.query<{ partition: number, next_offset: bigint }>('select partition, next_offset from dispatch.checkpoint where topic = $1', [topic])
+  return new Map(rows.map(row => [row.partition, row.next_offset]))
+}
+
+/** Notes the signals of a chunk, one row per deal. A deal at rest begins to wait; one in hand stays in hand and is dirty by its offset. */
+export async function noteSignals (db: Queryable, deals: readonly DealSignals[]): Promise<void> {
+  await db.query({
+    name: 'note-signals',
+    text: `
+      insert into dispatch.work as w (portal, deal_id, target, status, last_offset, signal_count, dirty_since, correlation_id, causation_id, due_at)
+      select portal, deal_id, target, 'waiting', last_offset, count, to_timestamp(since / 1000.0), correlation_id, causation_id, now()
+      from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::float8[], $7::text[], $8::text[])
+        as s (portal, deal_id, target, count, last_offset, since, correlation_id, causation_id)
+      on conflict (portal, deal_id) do update
+      set last_offset = excluded.last_offset, signal_count = w.signal_count + excluded.signal_count,
+        dirty_since = coalesce(w.dirty_since, excluded.dirty_since), target = case when w.status in ('idle', 'parked') then excluded.target else w.target end,
+        correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
+        due_at = case when w.status in ('idle', 'parked') then now() else w.due_at end,
+        status = case when w.status in ('idle', 'parked') then 'waiting' else w.status end`,
+    values: [deals.map(d => d.portal), deals.map(d => d.dealId), deals.map(d => d.target), deals.map(d => d.count), deals.map(d => d.lastOffset),
+      deals.map(d => d.firstReceivedAt), deals.map(d => d.correlationId), deals.map(d => d.causationId)]
+  })
+}

@@ -1,0 +1,53 @@
+/** A value of a deal's field as JSON; money is always a decimal string. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+
+/** Fields by Bitrix24's own UPPER-case names. */
+export type Fields = Readonly<Record<string, Json>>
+
+/** The rules of one route (contract 3, mapping file). */
+export interface Mapping {
+  readonly version: number
+  readonly target_category: number
+  readonly stages: Readonly<Record<string, string>>
+  readonly unmapped_stage: 'park' | 'keep' | 'skip'
+  readonly fields: Readonly<Record<string, string>>
+  readonly on_delete: 'ignore' | 'close' | 'delete'
+  readonly on_target_missing: 'park' | 'recreate'
+}
+
+/** Values of the computed fields, worked out before: the domain reads no clock and runs no expression. */
+export interface Computed { readonly always: Fields, readonly created: Fields }
+
+/** What the mapping makes of a source deal: fields to send, or a reason why nothing is sent. */
+export type Mapped =
+  | { readonly kind: 'fields', readonly fields: Fields, readonly createdOnly: Fields }
+  | { readonly kind: 'no', readonly end: 'skip' | 'park', readonly reason: string, readonly detail: string }
+
+/**
+ * Maps a source deal to the target's fields. A field that the source deal lacks is sent empty, so that what was
+ * cleared in the source is cleared in the target. A copied sum goes with IS_MANUAL_OPPORTUNITY=Y: the target would
+ * otherwise compute it anew from its product rows and overwrite ours (vendor page: crm.item.add, isManualOpportunity).
+ */
+export function mapDeal (mapping: Mapping, deal: Fields, computed: Computed): Mapped {
+  const fields: Record<string, Json> = { CATEGORY_ID: mapping.target_category }
+  const stage = typeof deal['STAGE_ID'] === 'string' ? deal['STAGE_ID'] : ''
+  const mappedStage = Object.hasOwn(mapping.stages, stage) ? mapping.stages[stage] : undefined
+  if (mappedStage === undefined && mapping.unmapped_stage !== 'keep') {
+    return {
+      kind: 'no',
+      end: mapping.unmapped_stage,
+      reason: 'stage_unmapped',
+      detail: `The stage ${stage} has no line under "stages" in the mapping. Add one, then release the deal.`
+    }
+  }
+  if (mappedStage !== undefined) fields['STAGE_ID'] = mappedStage
+  for (const [from, to] of Object.entries(mapping.fields)) fields[to] = deal[from] ?? ''
+  Object.assign(fields, computed.always)
+  if ('OPPORTUNITY' in fields) fields['IS_MANUAL_OPPORTUNITY'] = 'Y'
+  return { kind: 'fields', fields, createdOnly: computed.created }
+}
+
+/** The stage that closes a deal as lost in the target's funnel: every funnel has it (vendor page: funnels and stages). */
+export function lostStage (mapping: Mapping): string {
+  return mapping.target_category === 0 ? 'LOSE' : `C${mapping.target_category}:LOSE`
+}
