@@ -56,11 +56,10 @@ export async function ensureAnalyst (pool: Pool, password: string | undefined): 
 
 async function grantAnalyst (client: Client, verifier: string | undefined): Promise<void> {
   await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
-  const { rows: roles } = await client.query("select 1 from pg_roles where rolname = 'analyst'")
+  const { rows: roles } = await client.query('select 1 from pg_roles where rolname = $1', ['analyst'])
   if (roles.length === 0) await client.query('create role analyst login')
-  const { rows } = await client.query<{ database: string, member: boolean }>(
-    "select quote_ident(current_database()) as database, exists (select 1 from pg_auth_members where roleid = 'analyst'::regrole and member = current_user::regrole) as member")
-  const { database, member } = rows[0] ?? { database: '', member: false }
+  const { rows } = await client.query<{ database: string }>('select quote_ident(current_database()) as database')
+  const database = rows[0]?.database ?? ''
   await client.query(`
     alter role analyst with login${verifier === undefined ? '' : ` password '${verifier}'`};
     alter role analyst set statement_timeout = '30s';
@@ -71,7 +70,7 @@ async function grantAnalyst (client: Client, verifier: string | undefined): Prom
     grant usage on schema read to analyst;
     grant select on all tables in schema read to analyst;
     alter default privileges in schema read grant select on tables to analyst;
-    ${member ? '' : 'grant analyst to current_user;'}`)
+    grant analyst to current_user`)
 }
 
 function scramVerifier (password: string): string {

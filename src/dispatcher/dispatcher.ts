@@ -1,0 +1,87 @@
+import type { PortalClient } from '../bitrix24/client.ts'
+import type { EventLog, Subscription } from '../eventlog/port.ts'
+import { uuidv7 } from '../platform/clock.ts'
+import { messageOf } from '../platform/logger.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Pool } from '../platform/postgres.ts'
+import { startEngine } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { subscribeInbox } from './inbox.ts'
+import { startLease } from './lease.ts'
+import type { TargetLease } from './lease.ts'
+import { createPortalLanes } from './portals.ts'
+import type { PreparedRoute } from './plan.ts'
+import type { DispatcherTelemetry } from './telemetry.ts'
+import { UNKNOWN_WAIT_MS } from './unknown.ts'
+
+export interface DispatcherDeps {
+  readonly log: EventLog
+  readonly pool: Pool
+  readonly logger: Logger
+  readonly telemetry: DispatcherTelemetry
+  readonly clients: ReadonlyMap<string, PortalClient>
+  /** By source portal: its target and its prepared mapping. */
+  readonly routes: ReadonlyMap<string, { readonly to: string, readonly prepared: PreparedRoute }>
+  /** For tests of the protocol alone; the product waits out the portal's longest request. */
+  readonly unknownWaitMs?: number
+}
+
+export interface Dispatcher {
+  start (): Promise<void>
+  stop (): Promise<void>
+  readiness (): Promise<string[]>
+  /** Resolves when the inbox died for good; the process must end. */
+  readonly dead: Promise<Error>
+}
+
+/** The signals of the log become transfers: an inbox for all, an engine and a lease per target portal. */
+export function createDispatcher (deps: DispatcherDeps): Dispatcher {
+  const { log, pool, logger, telemetry, routes } = deps
+  const owner = uuidv7()
+  const lanes = createPortalLanes({ clients: deps.clients, logger, telemetry })
+  const engines: { engine: Engine, lease: TargetLease }[] = []
+  let inbox: Subscription | undefined
+  let stopped = false
+  let died: (error: Error) => void = () => undefined
+  const dead = new Promise<Error>(resolve => { died = resolve })
+
+  async function openInbox (): Promise<void> {
+    while (!stopped && inbox === undefined) {
+      try {
+        inbox = await subscribeInbox({ log, pool, targetOf: portal => routes.get(portal)?.to ?? '-', noted: () => { for (const { engine } of engines) engine.wake() } })
+        void inbox.dead.then(died)
+      } catch (error) {
+        logger.log('warning', 'inbox_repeats', { error: messageOf(error) })
+        await new Promise(resolve => setTimeout(resolve, 1000))
+      }
+    }
+    if (stopped) await inbox?.stop()
+  }
+
+  return {
+    dead,
+    start () {
+      for (const target of new Set([...routes.values()].map(r => r.to))) {
+        let wake = (): void => undefined
+        const lease = startLease({ pool, logger, target, owner, changed: () => wake() })
+        const mine = new Map([...routes].filter(([, r]) => r.to === target).map(([name, r]) => [name, r.prepared]))
+        const engine = startEngine({ target, lease, lanes, routes: mine, log, pool, logger, telemetry, unknownWaitMs: deps.unknownWaitMs ?? UNKNOWN_WAIT_MS })
+        wake = engine.wake
+        engines.push({ engine, lease })
+      }
+      void openInbox()
+      return Promise.resolve()
+    },
+    async stop () {
+      stopped = true
+      await inbox?.stop()
+      await Promise.all(engines.map(async ({ engine, lease }) => { await engine.stop(); await lease.stop() }))
+    },
+    async readiness () {
+      const missing: string[] = []
+      if (inbox?.isHealthy() !== true) missing.push('kafka')
+      await pool.query('select 1').catch(() => missing.push('postgres'))
+      return missing
+    }
+  }
+}

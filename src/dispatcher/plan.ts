@@ -1,0 +1,89 @@
+import { ORIGINATOR, closingFields, decide } from '../domain/transfer/decide.ts'
+import type { Decision, SourceRead } from '../domain/transfer/decide.ts'
+import { mapDeal } from '../domain/mapping/mapping.ts'
+import type { Fields, Json, Mapped, Mapping } from '../domain/mapping/mapping.ts'
+import type { SourceState } from '../domain/transfer/events.ts'
+import { judgeRead } from '../domain/transfer/version.ts'
+import type { Version } from '../domain/transfer/version.ts'
+import { compileExpression } from '../platform/expressions.ts'
+import type { Expression } from '../platform/expressions.ts'
+import { hashOf } from '../platform/hash.ts'
+import { messageOf } from '../platform/logger.ts'
+import type { Claim } from './work.ts'
+
+/** A route ready for use: its expressions are compiled. Throws at start when one is not valid. */
+export interface PreparedRoute {
+  readonly from: { readonly name: string, readonly domain: string }
+  readonly mapping: Mapping
+  readonly computed: readonly { readonly field: string, readonly when: 'always' | 'created', readonly run: Expression }[]
+}
+
+export type ComputedRule = string | { readonly expr: string, readonly when: 'always' | 'created' }
+
+/** Compiles a route's computed fields; the error names the field. */
+export function prepareRoute (from: { name: string, domain: string }, mapping: Mapping & { readonly computed: Readonly<Record<string, ComputedRule>> }): PreparedRoute {
+  const computed = Object.entries(mapping.computed).map(([field, rule]) => {
+    const { expr, when } = typeof rule === 'string' ? { expr: rule, when: 'always' as const } : rule
+    try {
+      return { field, when, run: compileExpression(expr) }
+    } catch (error) {
+      throw new Error(`computed.${field}: ${messageOf(error)}`, { cause: error })
+    }
+  })
+  return { from, mapping, computed }
+}
+
+/** What a read of one deal leads to: read it again later, or a decision with all it was made from. */
+export type Plan =
+  | { readonly kind: 'again', readonly delayMs: number, readonly reason: string }
+  | { readonly kind: 'decided', readonly decision: Decision, readonly state: SourceState, readonly version: Version | null, readonly fieldsHash: string }
+
+/**
+ * Makes a plan for one deal from what its portal said. Pure but for the expressions.
+ * `readBeganAt` is on the source portal's clock, `nowMs` is the moment that computed fields see.
+ */
+export async function makePlan (claim: Claim, read: { source: SourceRead, beganAt: number, nowMs: number }, route: PreparedRoute): Promise<Plan> {
+  const { source } = read
+  if (source.kind !== 'found') return planWithoutDeal(claim, source, route)
+  const deal = source.deal
+  const version = versionOf(deal)
+  const state: SourceState = {
+    snapshot: JSON.stringify(deal), sourceModifiedAt: version.modifiedAt, sourceHash: version.hash,
+    title: text(deal['TITLE']), stage: text(deal['STAGE_ID'])
+  }
+  const verdict = judgeRead(claim.known, version, read.beganAt)
+  if (verdict.kind === 'again') return { kind: 'again', delayMs: Math.max(200, verdict.at - read.beganAt), reason: verdict.reason }
+  const mapped = deal['ORIGINATOR_ID'] === ORIGINATOR ? null : await mapWith(route, deal, read.nowMs)
+  const fieldsHash = mapped?.kind === 'fields' ? hashOf(mapped.fields) : ''
+  const decision = decide({ source, mapping: route.mapping, mapped, fieldsHash, writtenHash: claim.writtenHash, link: claim.link })
+  return { kind: 'decided', decision, state, version, fieldsHash }
+}
+
+function planWithoutDeal (claim: Claim, source: SourceRead, route: PreparedRoute): Plan {
+  const fieldsHash = hashOf(closingFields(route.mapping))
+  const decision = decide({ source, mapping: route.mapping, mapped: null, fieldsHash, writtenHash: claim.writtenHash, link: claim.link })
+  return { kind: 'decided', decision, state: { snapshot: '', sourceModifiedAt: null, sourceHash: '', title: '', stage: '' }, version: null, fieldsHash }
+}
+
+/** A source state's version: its modification time, and a hash over all it says. */
+export function versionOf (deal: Fields): Version {
+  const at = Date.parse(text(deal['DATE_MODIFY']))
+  return { modifiedAt: Number.isNaN(at) ? 0 : at, hash: hashOf(deal) }
+}
+
+async function mapWith (route: PreparedRoute, deal: Fields, nowMs: number): Promise<Mapped> {
+  const input = { deal, portal: route.from, now: new Date(nowMs).toISOString().replace(/\.\d+Z$/, '+00:00') }
+  const values: { always: Record<string, Json>, created: Record<string, Json> } = { always: {}, created: {} }
+  for (const { field, when, run } of route.computed) {
+    try {
+      values[when][field] = (await run(input) ?? '') as Json
+    } catch (error) {
+      return { kind: 'no', end: 'park', reason: 'computed_failed', detail: `The computed field ${field} failed: ${messageOf(error)}. Correct it in the mapping, then release the deal.` }
+    }
+  }
+  return mapDeal(route.mapping, deal, values)
+}
+
+function text (value: Json | undefined): string {
+  return typeof value === 'string' ? value : ''
+}

@@ -1,0 +1,50 @@
+import { probe } from '../bitrix24/read.ts'
+import type { PortalClient } from '../bitrix24/client.ts'
+import type { Failure } from '../domain/transfer/failure.ts'
+import { monotonicMs } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { DispatcherTelemetry } from './telemetry.ts'
+
+/** The lanes of the portals: one that refuses everything is stopped and only probed, so that nothing is burnt on it. */
+export interface PortalLanes {
+  client (portal: string): PortalClient | undefined
+  /** Portals from which nothing is picked now. */
+  stopped (): string[]
+  isStopped (portal: string): boolean
+  stop (portal: string, failure: Failure): void
+  /** Probes stopped portals whose time has come, and circuits that are half open. */
+  tend (signal: AbortSignal): Promise<void>
+}
+
+const FIRST_STOP_MS = 5_000
+const LONGEST_STOP_MS = 300_000
+
+export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalClient>, logger: Logger, telemetry: DispatcherTelemetry }): PortalLanes {
+  const { clients, logger, telemetry } = deps
+  const stops = new Map<string, { until: number, length: number }>()
+
+  const isStopped = (portal: string): boolean => stops.has(portal) || clients.get(portal)?.breakerState() !== 'closed'
+
+  function stop (portal: string, failure: Failure): void {
+    const length = Math.min((stops.get(portal)?.length ?? FIRST_STOP_MS / 2) * 2, LONGEST_STOP_MS)
+    if (!stops.has(portal)) logger.log('error', 'portal_stopped', { portal, code: failure.code, error: failure.detail })
+    stops.set(portal, { until: monotonicMs() + length, length })
+    telemetry.stopped.set({ portal }, 1)
+  }
+
+  async function tend (signal: AbortSignal): Promise<void> {
+    for (const [name, client] of clients) {
+      const stop_ = stops.get(name)
+      const due = stop_ !== undefined && monotonicMs() >= stop_.until
+      if (!due && client.breakerState() !== 'probing') continue
+      const failure = await probe(client, signal)
+      if (failure?.class === 'portal') { stop(name, failure); continue }
+      if (failure !== null || stop_ === undefined) continue
+      stops.delete(name)
+      telemetry.stopped.set({ portal: name }, 0)
+      logger.log('info', 'portal_works_again', { portal: name })
+    }
+  }
+
+  return { client: name => clients.get(name), stopped: () => [...clients.keys()].filter(isStopped), isStopped, stop, tend }
+}

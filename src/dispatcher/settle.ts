@@ -1,0 +1,77 @@
+import type { EventLog } from '../eventlog/port.ts'
+import { messageOf } from '../platform/logger.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Pool } from '../platform/postgres.ts'
+import type { Outcome } from './outcome.ts'
+import { markSuspect, settleAgain, settleEnds } from './sql/settle.ts'
+import type { DispatcherTelemetry } from './telemetry.ts'
+
+export interface Settler {
+  /** Appends the outcomes, then settles their rows. Resolves when both have happened or the service stops. */
+  tell (outcomes: readonly Outcome[]): Promise<void>
+}
+
+/**
+ * Appends first, settles second: a crash between the two is repaired from the log (rule `appendFirst`).
+ * Repeats both until they succeed; an answered write whose row is gone makes its deal suspect (rule `zombieTells`).
+ */
+export function createSettler (deps: { log: EventLog, pool: Pool, logger: Logger, telemetry: DispatcherTelemetry, signal: AbortSignal }): Settler {
+  const { log, pool, logger, telemetry, signal } = deps
+
+  async function insist (what: string, work: () => Promise<void>): Promise<void> {
+    for (let wait = 100; !signal.aborted; wait = Math.min(wait * 2, 2000)) {
+      try {
+        await work()
+        return
+      } catch (error) {
+        logger.log('warning', 'settle_repeated', { what, error: messageOf(error) })
+        await new Promise(resolve => setTimeout(resolve, wait))
+      }
+    }
+  }
+
+  async function settle (outcomes: readonly Outcome[]): Promise<void> {
+    let firstTry = true
+    await insist('settle', async () => {
+      const mayBeGone = firstTry
+      firstTry = false
+      const ends = outcomes.flatMap(o => o.settlement.kind === 'end' ? [o.settlement] : [])
+      const again = outcomes.flatMap(o => o.settlement.kind === 'again' ? [o.settlement] : [])
+      const stood = new Set([...await settleEnds(pool, ends), ...await settleAgain(pool, again)])
+      // After a repeat the first try may have committed, so a missing row tells nothing.
+      if (!mayBeGone) return
+      for (const outcome of outcomes) {
+        if (stood.has(outcome.claim.attemptId) || !isAnsweredWrite(outcome)) continue
+        telemetry.zombies.inc()
+        logger.log('error', 'attempt_gone', { portal: outcome.claim.portal, source_deal_id: outcome.claim.dealId, attempt_id: outcome.claim.attemptId }, outcome.claim.correlationId)
+        await markSuspect(pool, outcome.claim)
+      }
+    })
+  }
+
+  return {
+    async tell (outcomes) {
+      if (outcomes.length === 0) return
+      const events = outcomes.flatMap(o => o.event === null ? [] : [o.event])
+      await insist('append', async () => { await Promise.all(events.map(event => log.append(event))) })
+      if (signal.aborted) return
+      await settle(outcomes)
+      for (const outcome of outcomes) report(outcome, deps)
+    }
+  }
+}
+
+function isAnsweredWrite ({ event }: Outcome): boolean {
+  return event?.type === 'TransferSucceeded' && event.action !== 'unchanged'
+}
+
+function report ({ claim, event }: Outcome, { logger, telemetry }: { logger: Logger, telemetry: DispatcherTelemetry }): void {
+  if (event === null) return
+  const status = event.type === 'TransferSucceeded' ? event.action : event.type.replace('Transfer', '').toLowerCase()
+  telemetry.outcomes.inc({ status })
+  if (event.type === 'TransferSucceeded') telemetry.timeToLand.observe(Math.max(0, event.occurredAt - claim.signalledAt) / 1000)
+  logger.log(event.type === 'TransferParked' || event.type === 'TransferDeferred' ? 'warning' : 'info', 'deal_transfer', {
+    portal: claim.portal, source_deal_id: claim.dealId, target_deal_id: 'targetDealId' in event ? event.targetDealId : null,
+    status, duration_ms: event.occurredAt - claim.signalledAt, ...('reason' in event ? { reason: event.reason } : {}), tries: claim.tries + 1
+  }, claim.correlationId)
+}

@@ -1,0 +1,49 @@
+import { readDeals } from '../bitrix24/read.ts'
+import { now } from '../platform/clock.ts'
+import { messageOf } from '../platform/logger.ts'
+import { failed, settledByDecision, waitAgain } from './outcome.ts'
+import type { Outcome } from './outcome.ts'
+import { makePlan } from './plan.ts'
+import type { PreparedRoute } from './plan.ts'
+import type { PortalLanes } from './portals.ts'
+import type { Claim, Planned } from './work.ts'
+
+/** What came of claims of one source portal: deals to write, and outcomes that need no write. */
+export interface ReadResult { readonly planned: readonly Planned[], readonly outcomes: readonly Outcome[] }
+
+/** Reads claimed deals of one portal back from it and decides for each (design 5.4, 5.5). Never throws: every claim comes out. */
+export async function readAndDecide (claims: readonly Claim[], deps: { lanes: PortalLanes, route: PreparedRoute | undefined, epoch: number, signal: AbortSignal }): Promise<ReadResult> {
+  const portal = claims[0]?.portal ?? ''
+  const client = deps.lanes.client(portal)
+  if (client === undefined || deps.route === undefined) return { planned: [], outcomes: claims.map(claim => waitAgain(claim, { delayMs: 60_000, reason: 'no_route' })) }
+  const startedAt = now()
+  const read = await readDeals(client, claims.map(c => c.dealId), deps.signal).catch((error: unknown) => messageOf(error))
+  if (typeof read === 'string') return { planned: [], outcomes: claims.map(claim => waitAgain(claim, { delayMs: 1000, reason: 'stopping' })) }
+  if (read.kind === 'failed') {
+    if (read.failure.class === 'portal') deps.lanes.stop(portal, read.failure)
+    return { planned: [], outcomes: claims.map(claim => failed(claim, read.failure, deps.epoch)) }
+  }
+  const planned: Planned[] = []
+  const outcomes: Outcome[] = []
+  for (const claim of claims) {
+    const source = read.deals.get(claim.dealId)
+    if (source === undefined) { outcomes.push(waitAgain(claim, { delayMs: 1000, reason: 'not_in_answer' })); continue }
+    const result = await decideOne(claim, { source, beganAt: read.beganAt, nowMs: startedAt }, { route: deps.route, epoch: deps.epoch })
+    if ('settlement' in result) outcomes.push(result)
+    else planned.push(result)
+  }
+  return { planned, outcomes }
+}
+
+async function decideOne (claim: Claim, read: Parameters<typeof makePlan>[1], deps: { route: PreparedRoute, epoch: number }): Promise<Planned | Outcome> {
+  const { route, epoch } = deps
+  const plan = await makePlan(claim, read, route)
+  if (plan.kind === 'again') return waitAgain(claim, { delayMs: plan.delayMs, reason: plan.reason })
+  const { decision, state, version, fieldsHash } = plan
+  const mappingVersion = route.mapping.version
+  if (decision.kind === 'unchanged' || decision.kind === 'skip' || decision.kind === 'park') return settledByDecision(claim, { decision, state, version, mappingVersion }, epoch)
+  const originId = `${claim.portal}:${claim.dealId}`
+  const write = decision.kind === 'delete' ? decision : { ...decision, originId }
+  // A deal that is gone has no version of its own; it is newer than every state it had.
+  return { claim, write, state, version: version ?? claim.known ?? { modifiedAt: 0, hash: '' }, fieldsHash, mappingVersion, startedAt: read.nowMs }
+}

@@ -1,0 +1,114 @@
+import { mustTravelAlone, writeCommand } from '../bitrix24/write.ts'
+import { BATCH_SIZE } from '../bitrix24/batch.ts'
+import type { Command } from '../bitrix24/batch.ts'
+import type { PortalClient } from '../bitrix24/client.ts'
+import type { Slot } from '../bitrix24/limiter.ts'
+import { lookUpCommand, readItem, readLookUp } from '../bitrix24/read.ts'
+import type { TargetDeal } from '../bitrix24/read.ts'
+import type { Fate } from '../bitrix24/response.ts'
+import type { Failure } from '../domain/transfer/failure.ts'
+import { failed, parked, succeeded, superseded, waitAgain } from './outcome.ts'
+import type { Outcome } from './outcome.ts'
+import type { Planned } from './work.ts'
+
+/** One request to the target: up to 50 commands, of which one may be the look-up for creates of the next request. */
+export interface Load { readonly writes: readonly Planned[], readonly lookUps: readonly Planned[] }
+
+/** What came of it. `unknown` writes may have had their effect; `found` is null when the look-up itself failed. */
+export interface LoadResult {
+  readonly outcomes: readonly Outcome[]
+  readonly unknown: readonly Planned[]
+  readonly found: ReadonlyMap<string, TargetDeal> | null
+  readonly portalFailure: Failure | null
+}
+
+/**
+ * Takes the next load off the queues: 50 writes, or 49 and a look-up of up to 50 creates (which costs next to nothing
+ * there). A write whose text looks like a batch reference travels alone.
+ */
+export function takeLoad (ready: Planned[], toLookUp: Planned[]): Load {
+  const alone = ready.findIndex(p => mustTravelAlone(p.write))
+  if (alone === 0) return { writes: ready.splice(0, 1), lookUps: [] }
+  const lookUps = toLookUp.splice(0, BATCH_SIZE)
+  const room = lookUps.length > 0 ? BATCH_SIZE - 1 : BATCH_SIZE
+  return { writes: ready.splice(0, alone === -1 ? room : Math.min(room, alone)), lookUps }
+}
+
+/** Sends one load whose intents are committed. Each command's fate is known by its key. */
+export async function sendLoad (client: PortalClient, load: Load, how: { slot: Slot, notAfter: number, epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): Promise<LoadResult> {
+  const { writes, lookUps } = load
+  const options = { intent: writes.length > 0 ? 'write' as const : 'read' as const, slot: how.slot, notAfter: how.notAfter, headers: { 'x-dealbridge-epoch': String(how.epoch) } }
+  const only = writes[0]
+  if (writes.length === 1 && lookUps.length === 0 && only !== undefined) {
+    const { method, params } = writeCommand(only.write)
+    const answer = await client.call(method, params, options)
+    const fate: Fate = answer.kind === 'ok' ? { kind: 'ok', result: answer.result, time: answer.time } : answer
+    return { ...judgeWrites(writes, () => fate, how), found: null, portalFailure: portalFailure(fate) }
+  }
+  const commands = new Map<string, Command>(writes.map((p, i) => [`w${i}`, writeCommand(p.write)]))
+  if (lookUps.length > 0) commands.set('look', lookUpCommand(lookUps.map(originOf)))
+  const answer = await client.batch(commands, options)
+  if (answer.kind === 'failed') {
+    const fate: Fate = answer
+    return { ...judgeWrites(writes, () => fate, how), found: null, portalFailure: portalFailure(fate) }
+  }
+  const look = lookUps.length > 0 ? answer.fate('look') : undefined
+  return {
+    ...judgeWrites(writes, i => answer.fate(`w${i}`), how),
+    found: look?.kind === 'ok' ? readLookUp(look.result) ?? null : null,
+    portalFailure: look === undefined ? null : portalFailure(look)
+  }
+}
+
+export function originOf (planned: Planned): string {
+  return `${planned.claim.portal}:${planned.claim.dealId}`
+}
+
+function portalFailure (fate: Fate): Failure | null {
+  return fate.kind === 'failed' && fate.failure.class === 'portal' ? fate.failure : null
+}
+
+function judgeWrites (writes: readonly Planned[], fateOf: (index: number) => Fate, how: { epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): { outcomes: Outcome[], unknown: Planned[] } {
+  const outcomes: Outcome[] = []
+  const unknown: Planned[] = []
+  writes.forEach((planned, i) => {
+    const outcome = judgeWrite(planned, fateOf(i), how)
+    if (outcome === 'unknown') unknown.push(planned)
+    else outcomes.push(outcome)
+  })
+  return { outcomes, unknown }
+}
+
+function judgeWrite (planned: Planned, fate: Fate, how: { epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): Outcome | 'unknown' {
+  const { claim, write } = planned
+  if (fate.kind === 'none') return 'unknown'
+  if (fate.kind === 'ok') return judgeAnswer(planned, fate.result, how.epoch)
+  const { failure } = fate
+  switch (failure.class) {
+    case 'unknown': return 'unknown'
+    case 'unsent': return waitAgain(claim, { delayMs: 500, reason: failure.code })
+    case 'missing': {
+      if (write.kind === 'delete') return succeeded(planned, write.link, how.epoch)
+      if (how.targetMissing(claim.portal) === 'recreate') return superseded(planned, { reason: 'target_missing', link: null }, how.epoch)
+      return parked(planned, { reason: 'target_missing', link: write.kind === 'update' ? write.link : null, detail: 'The target deal was deleted by a person. Restore it, or set on_target_missing: recreate, then release the deal.' }, how.epoch)
+    }
+    case 'permanent': return parked(planned, { reason: 'target_refused', link: write.kind === 'create' ? null : write.link, detail: `The target portal refused the deal (${failure.detail}). Correct the deal, the mapping or the target, then release it.` }, how.epoch)
+    case 'transient':
+    case 'throttled':
+    case 'portal': return failed(claim, failure, how.epoch)
+  }
+}
+
+/** A write's answer shows the deal as it stands: a stage that is not in the funnel is replaced silently, so it is compared. */
+function judgeAnswer (planned: Planned, result: unknown, epoch: number): Outcome | 'unknown' {
+  const { write } = planned
+  if (write.kind === 'delete') return succeeded(planned, write.link, epoch)
+  const item = readItem(result)
+  if (item === undefined) return 'unknown'
+  const wanted = write.fields['STAGE_ID']
+  const stands = item.deal['STAGE_ID']
+  if (wanted !== undefined && stands !== undefined && stands !== wanted) {
+    return parked(planned, { reason: 'target_stage_refused', link: item.id, detail: `The target has no stage ${String(wanted)} in this funnel and put the deal into ${String(stands)}. Correct "stages" in the mapping, then release the deal.` }, epoch)
+  }
+  return succeeded(planned, item.id, epoch)
+}
