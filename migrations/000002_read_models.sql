@@ -114,6 +114,10 @@ create function read_v1.id_number (id text) returns bigint
   language sql immutable parallel safe
   return case when id ~ '^[0-9]{1,18}$' then id::bigint end;
 
+-- People look a deal up by its number.
+create index deal_number on read_v1.deal (read_v1.id_number(deal_id));
+create index deal_target_number on read_v1.deal (read_v1.id_number(target_deal_id));
+
 create view read.deal as
 select portal, read_v1.id_number(deal_id) as deal_id, read_v1.id_number(target_deal_id) as target_deal_id,
   state, stage, title, last_signal_at, landed_at, round(land_ms / 1000.0, 3) as seconds_to_land, attempts, reason,
@@ -187,23 +191,23 @@ comment on column read.deal_timeline.correlation_id is 'the id that ties log lin
 comment on column read.deal_timeline.topic is 'topic of the log where the event stands';
 comment on column read.deal_timeline.log_offset is 'offset there';
 
+-- One pass over both tables and no join, so that a question about one portal reads that portal's rows alone.
 create view read.portal_hour as
-select portal, hour, coalesce(signals, 0) as signals, coalesce(landed, 0) as landed, coalesce(skipped, 0) as skipped,
-  coalesce(parked, 0) as parked, coalesce(deferred, 0) as deferred, coalesce(unknown, 0) as unknown,
-  p50_seconds, p95_seconds, p99_seconds
+select portal, hour,
+  count(*) filter (where what = 'signal') as signals, count(*) filter (where what = 'succeeded') as landed,
+  count(*) filter (where what = 'skipped') as skipped, count(*) filter (where what = 'parked') as parked,
+  count(*) filter (where what = 'deferred') as deferred, count(*) filter (where what = 'unknown') as unknown,
+  percentile_cont(0.5) within group (order by seconds) as p50_seconds,
+  percentile_cont(0.95) within group (order by seconds) as p95_seconds,
+  percentile_cont(0.99) within group (order by seconds) as p99_seconds
 from (
-  select portal, date_trunc('hour', at, 'UTC') as hour, count(*) as signals
-  from read_v1.deal_timeline where topic = 'deal-signals' group by 1, 2
-) s full join (
-  select portal, date_trunc('hour', occurred_at, 'UTC') as hour,
-    count(*) filter (where outcome = 'succeeded') as landed, count(*) filter (where outcome = 'skipped') as skipped,
-    count(*) filter (where outcome = 'parked') as parked, count(*) filter (where outcome = 'deferred') as deferred,
-    count(*) filter (where outcome = 'unknown') as unknown,
-    percentile_cont(0.5) within group (order by land_ms / 1000.0) as p50_seconds,
-    percentile_cont(0.95) within group (order by land_ms / 1000.0) as p95_seconds,
-    percentile_cont(0.99) within group (order by land_ms / 1000.0) as p99_seconds
-  from read_v1.transfer group by 1, 2
-) t using (portal, hour);
+  select portal, date_trunc('hour', at, 'UTC') as hour, 'signal' as what, null::double precision as seconds
+  from read_v1.deal_timeline where topic = 'deal-signals'
+  union all
+  select portal, date_trunc('hour', occurred_at, 'UTC'), outcome, land_ms / 1000.0::double precision
+  from read_v1.transfer
+) both_topics
+group by portal, hour;
 comment on view read.portal_hour is 'signals and outcomes per source portal and hour (UTC), with the time to land';
 comment on column read.portal_hour.portal is 'name of the source portal';
 comment on column read.portal_hour.hour is 'begin of the hour, UTC';

@@ -22,7 +22,7 @@ async function setUp (t: TestContext): Promise<{ pool: Pool, url: string, dir: s
   return { pool, url, dir }
 }
 
-test('two that migrate at once apply every file once, and a repetition applies none', async t => {
+test('two that migrate at once apply every file once, and a repetition applies none', async (t) => {
   const { pool, dir } = await setUp(t)
   const applied = await Promise.all([migrate(pool, dir), migrate(pool, dir), migrate(pool, dir)])
   const { rows } = await pool.query<{ name: string }>('select name from public.dealbridge_migration order by number')
@@ -31,14 +31,14 @@ test('two that migrate at once apply every file once, and a repetition applies n
   assert.deepEqual(await migrate(pool, dir), [])
 })
 
-test('a file that was changed after it was applied is refused in plain words', async t => {
+test('a file that was changed after it was applied is refused in plain words', async (t) => {
   const { pool, dir } = await setUp(t)
   await migrate(pool, dir)
   appendFileSync(path.join(dir, '000001_dispatch.sql'), '\n-- later\n')
   await assert.rejects(migrate(pool, dir), /000001_dispatch\.sql was changed after this database had applied it/)
 })
 
-test('a file that fails leaves nothing of any file', async t => {
+test('a file that fails leaves nothing of any file', async (t) => {
   const { pool, dir } = await setUp(t)
   writeFileSync(path.join(dir, '999999_x.sql'), 'select 1')
   await assert.rejects(migrate(pool, dir), /without gaps/)
@@ -47,11 +47,11 @@ test('a file that fails leaves nothing of any file', async t => {
   const next = String(names.length + 1).padStart(6, '0')
   writeFileSync(path.join(dir, `${next}_bad.sql`), 'create table public.half (); select 1 / 0;')
   await assert.rejects(migrate(pool, dir), /failed and nothing was changed: division by zero/)
-  const { rows } = await pool.query<{ there: string | null }>("select to_regclass('public.half') as there")
+  const { rows } = await pool.query<{ there: string | null }>(`select to_regclass('public.half') as there`)
   assert.equal(rows[0]?.there, null)
 })
 
-test('the analyst reads the views and can do nothing else', async t => {
+test('the analyst reads the views and can do nothing else', async (t) => {
   const { pool, dir, url } = await setUp(t)
   await migrate(pool, dir)
   await Promise.all([ensureAnalyst(pool, 'analyst-password'), ensureAnalyst(pool, 'analyst-password')])
@@ -65,11 +65,11 @@ test('the analyst reads the views and can do nothing else', async t => {
   const refused = ['select * from read_v1.deal', 'select * from dispatch.work', 'select * from public.dealbridge_migration', 'delete from read.gap', 'create table public.mine ()', 'create temporary table mine ()', 'create table read.mine ()']
   for (const statement of refused) await assert.rejects(analyst.query(`set transaction read write; ${statement}`), /permission denied/, statement)
   await pool.query('set role analyst; reset role')
-  const { rows } = await pool.query<{ rolconfig: string[] }>("select rolconfig from pg_roles where rolname = 'analyst'")
+  const { rows } = await pool.query<{ rolconfig: string[] }>(`select rolconfig from pg_roles where rolname = 'analyst'`)
   assert.ok(rows[0]?.rolconfig.includes('statement_timeout=30s'))
 })
 
-test('every view of read and every column of it has a comment', async t => {
+test('every view of read and every column of it has a comment', async (t) => {
   const { pool, dir } = await setUp(t)
   await migrate(pool, dir)
   const { rows } = await pool.query<{ name: string, is_view: boolean, said: string | null }>(`

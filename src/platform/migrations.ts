@@ -18,7 +18,7 @@ const TEN_MINUTES_MS = 600_000
  */
 export async function migrate (pool: Pool, dir: string): Promise<string[]> {
   const files = readMigrations(dir)
-  return await inTransaction(pool, async client => {
+  return await inTransaction(pool, async (client) => {
     // The pool's limits are for business statements; a migration may wait for another one and then build an index.
     await client.query('set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0')
     await patiently(client, `select pg_advisory_xact_lock(${MIGRATION_LOCK})`)
@@ -89,7 +89,7 @@ async function patiently (client: Client, text: string): Promise<void> {
 }
 
 function readMigrations (dir: string): Migration[] {
-  const files = readdirSync(dir).filter(name => /^[0-9]{6}_.+\.sql$/.test(name)).sort().map(name => {
+  const files = readdirSync(dir).filter(name => /^[0-9]{6}_.+\.sql$/.test(name)).sort().map((name) => {
     const text = readFileSync(path.join(dir, name), 'utf8')
     return { number: Number(name.slice(0, 6)), name, text, sha256: createHash('sha256').update(text).digest('hex') }
   })

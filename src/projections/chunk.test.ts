@@ -20,7 +20,7 @@ const outcome = fc.record({
 }).map(o => ({
   ...o, eventId: '', correlationId: '', causationId: null, occurredAt: 9000, portal: 'acme', attemptId: '', coveredOffset: BigInt(o.coveredCount), signalledAt: 1000, target: 'main',
   snapshot: '{}', sourceModifiedAt: null, sourceHash: '', title: '', stage: '', targetDealId: '9', writtenFields: '{}', mappingVersion: 1, tries: 1, durationMs: 1, reason: 'r', detail: '', errorClass: '', nextTryAt: 1, lookUpAt: 1
-}) as TransferEvent)
+}))
 
 const asRecords = (topic: Topic, events: (DealChangeSignalled | TransferEvent)[]): LogRecord[] => events.map((event, i) => ({ topic, partition: 0, offset: BigInt(i), event, traceparent: null }))
 
@@ -72,14 +72,14 @@ function run (from: { signals: string[], outcomes: TransferEvent[], steps: { isS
 }
 
 test('any interleaving of the topics, any chunks and any repetition give the same rows', () => {
-  fc.assert(fc.property(scenario, from => {
+  fc.assert(fc.property(scenario, (from) => {
     const { apart, whole } = run(from)
     assert.deepEqual(apart.rows(), whole.rows())
   }), { numRuns: 2000 })
 })
 
 test('every signal has exactly one end: ended is always the sum of the five', () => {
-  fc.assert(fc.property(scenario, from => {
+  fc.assert(fc.property(scenario, (from) => {
     for (const deal of run(from).apart.deals.values()) {
       assert.equal(Object.values(deal.ends).reduce((a, b) => a + b, 0), deal.ended)
       assert.ok(Object.values(deal.ends).every(count => count >= 0))
@@ -88,7 +88,7 @@ test('every signal has exactly one end: ended is always the sum of the five', ()
 })
 
 test('the property above would see a reader that forgets to drop what it has applied', () => {
-  const result = fc.check(fc.property(scenario, from => {
+  const result = fc.check(fc.property(scenario, (from) => {
     const { apart, whole } = run(from, false)
     assert.deepEqual(apart.rows(), whole.rows())
   }), { numRuns: 500 })

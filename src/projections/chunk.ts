@@ -31,7 +31,7 @@ export type ChunkResult =
 
 /** Applies a chunk, or refuses it at a gap. Throws when PostgreSQL does; then nothing was changed, or all of it was. */
 export async function applyChunk (pool: Pool, chunk: Chunk): Promise<ChunkResult> {
-  return await inTransaction(pool, async client => {
+  return await inTransaction(pool, async (client) => {
     await beginCheckpoint(client, chunk)
     const expected = await lockCheckpoint(client, chunk)
     if (chunk.from > expected) return { kind: 'gap', expected }

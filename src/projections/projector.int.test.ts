@@ -33,13 +33,14 @@ function succeeded (dealId: string, attemptNo: number, coveredCount: number): Tr
   }
 }
 
-function batch (topic: Topic, from: number, events: readonly DomainEvent[], partition = 0): RecordBatch {
+function batch (topic: Topic, from: number, events: readonly DomainEvent[]): RecordBatch {
+  const partition = 0
   const records: LogRecord[] = events.map((event, i) => ({ topic, partition, offset: BigInt(from + i), event, traceparent: null }))
   return { topic, partition, firstOffset: BigInt(from), nextOffset: BigInt(from + events.length), records }
 }
 
 // A log whose deliveries the test makes itself: repeats, gaps and interruptions are then exactly where it wants them.
-async function setUp (t: TestContext, apply?: ProjectorDeps['apply']): Promise<{ pool: Pool, seeks: bigint[], deliver (batch: RecordBatch): Promise<void> }> {
+async function setUp (t: TestContext, apply?: ProjectorDeps['apply']): Promise<{ pool: Pool, seeks: bigint[], readonly deliver: (batch: RecordBatch) => Promise<void> }> {
   const pool = createPool(await freshDatabase(t), { name: 'test', logger })
   t.after(() => pool.end())
   await migrate(pool, migrations)
@@ -54,14 +55,14 @@ async function setUp (t: TestContext, apply?: ProjectorDeps['apply']): Promise<{
   await projector.start()
   t.after(() => projector.stop())
   const seeks: bigint[] = []
-  const lease: Lease = { keepAlive: () => Promise.resolve(), commit: () => Promise.resolve(), seek: offset => { seeks.push(offset) }, lost: new AbortController().signal }
-  return { pool, seeks, deliver: async one => { await onBatch?.(one, lease) } }
+  const lease: Lease = { keepAlive: () => Promise.resolve(), commit: () => Promise.resolve(), seek: (offset) => { seeks.push(offset) }, lost: new AbortController().signal }
+  return { pool, seeks, deliver: async (one) => { await onBatch?.(one, lease) } }
 }
 
 const signals = Array.from({ length: 1300 }, (_, i) => signal(String(i % 7 + 1), i + 1))
 const outcomes = Array.from({ length: 600 }, (_, i) => succeeded(String(i % 7 + 1), Math.floor(i / 7) + 1, Math.floor(i / 7) + 1))
 
-test('rows are the same whatever the chunks, the repetition and the order of the two topics', async t => {
+test('rows are the same whatever the chunks, the repetition and the order of the two topics', async (t) => {
   const [one, other] = [await setUp(t), await setUp(t)]
   await one.deliver(batch('deal-signals', 0, signals))
   await one.deliver(batch('deal-transfers', 0, outcomes))
@@ -73,7 +74,7 @@ test('rows are the same whatever the chunks, the repetition and the order of the
   assert.equal(rows[0]?.sum, 1300n)
 })
 
-test('a gap changes nothing and asks for the partition from the checkpoint', async t => {
+test('a gap changes nothing and asks for the partition from the checkpoint', async (t) => {
   const { pool, seeks, deliver } = await setUp(t)
   await deliver(batch('deal-signals', 0, signals.slice(0, 5)))
   const before = await hashTables(pool)
@@ -84,7 +85,7 @@ test('a gap changes nothing and asks for the partition from the checkpoint', asy
   assert.equal((await hashTables(pool)).deal_timeline.rows, 20)
 })
 
-test('offsets of records in quarantine are no gap', async t => {
+test('offsets of records in quarantine are no gap', async (t) => {
   const { pool, seeks, deliver } = await setUp(t)
   await deliver({ ...batch('deal-signals', 0, signals.slice(0, 5)), nextOffset: 9n })
   await deliver({ topic: 'deal-signals', partition: 0, firstOffset: 9n, nextOffset: 12n, records: [] })
@@ -93,7 +94,7 @@ test('offsets of records in quarantine are no gap', async t => {
   assert.equal((await hashTables(pool)).deal_timeline.rows, 7)
 })
 
-test('a chunk that fails in the middle leaves nothing and comes again', async t => {
+test('a chunk that fails in the middle leaves nothing and comes again', async (t) => {
   let fails = 1
   const { pool, deliver } = await setUp(t, async (db, chunk) => await applyThen(db, chunk, () => { if (fails-- > 0) throw new Error('the power went') }))
   const empty = await hashTables(pool)
@@ -103,7 +104,7 @@ test('a chunk that fails in the middle leaves nothing and comes again', async t 
   assert.equal((await hashTables(pool)).deal_timeline.rows, 60)
 })
 
-test('two readers of one partition at once count every record once', async t => {
+test('two readers of one partition at once count every record once', async (t) => {
   const { pool } = await setUp(t)
   const chunk: Chunk = { topic: 'deal-signals', partition: 0, from: 0n, next: 300n, records: batch('deal-signals', 0, signals.slice(0, 300)).records }
   await Promise.all([applyChunk(pool, chunk), applyChunk(pool, chunk), applyChunk(pool, chunk)])
@@ -111,7 +112,7 @@ test('two readers of one partition at once count every record once', async t => 
   assert.equal(rows[0]?.sum, 300n)
 })
 
-test('the link and the end of a signal can be asked for', async t => {
+test('the link and the end of a signal can be asked for', async (t) => {
   const { pool, deliver } = await setUp(t)
   assert.deepEqual(await findLanded(pool, 'acme', '1', 0n), { ended: false, targetDealId: null })
   await deliver(batch('deal-transfers', 0, [succeeded('1', 1, 4)]))
@@ -123,20 +124,20 @@ test('the link and the end of a signal can be asked for', async t => {
 // Planted bugs: each takes the place of the one transaction, and the repeated delivery above must bring it to light.
 const bugs: Record<string, (pool: Pool, chunk: Chunk, crash: () => void) => Promise<ChunkResult>> = {
   async 'the checkpoint in a second transaction' (pool, chunk, crash) {
-    const expected = await inTransaction(pool, async client => { await beginCheckpoint(client, chunk); return await lockCheckpoint(client, chunk) })
+    const expected = await inTransaction(pool, async (client) => { await beginCheckpoint(client, chunk); return await lockCheckpoint(client, chunk) })
     await inTransaction(pool, client => writeRows(client, chunk.records.filter(r => r.offset >= expected)))
     crash()
     await inTransaction(pool, client => moveCheckpoint(client, chunk, chunk.next))
     return { kind: 'applied', records: 0, next: chunk.next }
   },
   async 'no drop of what was applied' (pool, chunk) {
-    await inTransaction(pool, async client => { await beginCheckpoint(client, chunk); await writeRows(client, chunk.records); await moveCheckpoint(client, chunk, chunk.next) })
+    await inTransaction(pool, async (client) => { await beginCheckpoint(client, chunk); await writeRows(client, chunk.records); await moveCheckpoint(client, chunk, chunk.next) })
     return { kind: 'applied', records: 0, next: chunk.next }
   }
 }
 
 for (const [name, bug] of Object.entries(bugs)) {
-  test(`planted bug: ${name} does not pass unseen`, async t => {
+  test(`planted bug: ${name} does not pass unseen`, async (t) => {
     let crashes = 1
     const { pool, deliver } = await setUp(t, (db, chunk) => bug(db, chunk, () => { if (crashes-- > 0) throw new Error('the power went') }))
     const right = await setUp(t)
@@ -148,7 +149,7 @@ for (const [name, bug] of Object.entries(bugs)) {
 }
 
 async function applyThen (pool: Pool, chunk: Chunk, fail: () => void): Promise<ChunkResult> {
-  return await inTransaction(pool, async client => {
+  return await inTransaction(pool, async (client) => {
     await beginCheckpoint(client, chunk)
     await writeRows(client, chunk.records)
     await moveCheckpoint(client, chunk, chunk.next)

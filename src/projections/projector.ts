@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventLog, Lease, RecordBatch, Subscription, Topic } from '../eventlog/port.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -40,7 +41,7 @@ export function createProjector ({ log, pool, logger, registry, apply = applyChu
   const died = Promise.withResolvers<Error>()
   const stopping = new AbortController()
   let subscription: Promise<Subscription> | undefined
-  let healthy = false
+  let joined: Subscription | undefined
   let troubles = 0
 
   async function onBatch (batch: RecordBatch, lease: Lease): Promise<void> {
@@ -70,19 +71,13 @@ export function createProjector ({ log, pool, logger, registry, apply = applyChu
     logger.log('warning', 'projection_gap', { topic: chunk.topic, partition: chunk.partition, offset: chunk.from, what: `expected ${expected}` })
     // The first gap after good work is where the group's hint stood; only one that stays deserves a pause.
     if (troubles > 0) await pause(lease)
-    troubles++
+    else troubles++
     lease.seek(expected)
   }
 
   async function pause (lease: Lease): Promise<void> {
-    const waitMs = Math.min(100 * 2 ** Math.min(troubles, 5), 2000)
-    troubles++
     const signal = AbortSignal.any([stopping.signal, lease.lost])
-    await new Promise<void>(resolve => {
-      if (signal.aborted) return resolve()
-      const timer = setTimeout(resolve, waitMs)
-      signal.addEventListener('abort', () => { clearTimeout(timer); resolve() }, { once: true })
-    })
+    await sleep(Math.min(100 * 2 ** Math.min(troubles++, 5), 2000), undefined, { signal }).catch(() => undefined)
   }
 
   return {
@@ -90,27 +85,27 @@ export function createProjector ({ log, pool, logger, registry, apply = applyChu
     async start () {
       if (stopping.signal.aborted) return
       subscription ??= log.subscribe({ group: 'projector', topics: TOPICS, onBatch })
-      const joined = await subscription.catch((error: unknown) => { subscription = undefined; throw error })
-      healthy = true
-      void joined.dead.then(error => { healthy = false; died.resolve(error) })
+      joined = await subscription.catch((error: unknown) => { subscription = undefined; throw error })
+      void joined.dead.then(died.resolve)
     },
     async stop () {
       stopping.abort()
-      healthy = false
-      const joined = await subscription?.catch(() => undefined)
-      await joined?.stop()
+      const left = await subscription?.catch(() => undefined)
+      await left?.stop()
     },
     async readiness () {
-      const missing: string[] = []
-      const joined = await subscription?.catch(() => undefined)
-      if (!healthy || joined?.isHealthy() !== true) missing.push('kafka')
-      await pool.query('select 1 from read_v1.checkpoint limit 1').catch(() => missing.push('postgres'))
-      return missing
+      // Never waits for a start that is under way: while Kafka is away that can take for ever.
+      const missing = joined?.isHealthy() === true && !stopping.signal.aborted ? [] : ['kafka']
+      return await isReadable(pool) ? missing : [...missing, 'postgres']
     }
   }
 }
 
-function * chunks (batch: RecordBatch): Generator<Chunk> {
+async function isReadable (pool: Pool): Promise<boolean> {
+  return await pool.query('select 1 from read_v1.checkpoint limit 1').then(() => true, () => false)
+}
+
+function* chunks (batch: RecordBatch): Generator<Chunk> {
   const { topic, partition, records } = batch
   let from = batch.firstOffset
   for (let i = 0; i === 0 || i < records.length; i += CHUNK_RECORDS) {

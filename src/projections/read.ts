@@ -7,7 +7,7 @@ export interface Lag { readonly signals: bigint, readonly transfers: bigint }
 /** Measures the lag now. Throws when the log or PostgreSQL does not answer. */
 export async function readLag (log: Pick<EventLog, 'ends'>, db: Queryable): Promise<Lag> {
   const { rows } = await db.query<{ topic: string, partition: number, next_offset: bigint }>(
-    "select topic, partition, next_offset from read_v1.checkpoint where projection = 'read_v1'")
+    `select topic, partition, next_offset from read_v1.checkpoint where projection = 'read_v1'`)
   const done = new Map(rows.map(row => [`${row.topic} ${row.partition}`, row.next_offset]))
   const behind = async (topic: Topic): Promise<bigint> => {
     let sum = 0n

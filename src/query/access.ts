@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { IncomingHttpHeaders } from 'node:http'
 import { forbidden, notFound, unauthorized } from './problem.ts'
 
 export type Role = 'analyst' | 'operator' | 'partner'
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
 
 export interface QueryKey { readonly name: string, readonly key: string, readonly role: Role, readonly portal?: string | undefined }
 
@@ -30,7 +31,7 @@ export const ROLES: Readonly<Record<string, readonly Role[] | 'public'>> = {
  * Finds the caller by key. Keys are compared as hashes in constant time and all of them every time, so that the time
  * says nothing. Throws 401, or 403 when the role has no business at `route`. Null for public routes.
  */
-export function createAccess (keys: readonly QueryKey[]): (route: string, headers: IncomingHttpHeaders) => Caller | null {
+export function createAccess (keys: readonly QueryKey[]): (route: string, headers: Headers) => Caller | null {
   const known = keys.map(key => ({ key, hash: sha256(key.key) }))
   return (route, headers) => {
     const roles = ROLES[route]
@@ -53,10 +54,11 @@ export function scoped (caller: Caller, asked: string | undefined): string | und
   return caller.portal
 }
 
-function keyOf (headers: IncomingHttpHeaders): string {
+function keyOf (headers: Headers): string {
   const own = headers['x-api-key']
   if (typeof own === 'string') return own
-  return /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
+  const bearer = headers.authorization
+  return /^Bearer +(.+)$/i.exec(typeof bearer === 'string' ? bearer : '')?.[1] ?? ''
 }
 
 function sha256 (text: string): Buffer {

@@ -8,8 +8,8 @@ import type { Json } from './shape.ts'
 
 /** A way through rows: gives at most `limit` of them after `mark`, in an order that `markOf` describes. */
 export interface Walk<Row> {
-  page (mark: Mark | null, limit: number): Promise<Row[]>
-  markOf (row: Row): Mark
+  readonly page: (mark: Mark | null, limit: number) => Promise<Row[]>
+  readonly markOf: (row: Row) => Mark
 }
 
 /** A list as callers see it. `walk` serves pages; `exportWalk`, where it differs, serves whole exports. */
@@ -47,7 +47,7 @@ async function onePage<Row extends object> (list: List<Row> & { mark: Mark | nul
 
 type Page = Record<string, Json>[]
 
-async function * allRows<Row extends object> (list: List<Row>, walk: Walk<Row>): AsyncGenerator<Page, undefined> {
+async function* allRows<Row extends object> (list: List<Row>, walk: Walk<Row>): AsyncGenerator<Page, undefined> {
   let mark: Mark | null = null
   for (;;) {
     const rows: Row[] = await walk.page(mark, EXPORT_PAGE)
@@ -58,14 +58,14 @@ async function * allRows<Row extends object> (list: List<Row>, walk: Walk<Row>):
   }
 }
 
-async function * csv (columns: readonly string[], first: IteratorResult<Page, undefined>, rest: AsyncGenerator<Page, undefined>): AsyncGenerator<string> {
+async function* csv (columns: readonly string[], first: IteratorResult<Page, undefined>, rest: AsyncGenerator<Page, undefined>): AsyncGenerator<string> {
   yield csvLine(columns)
   const lines = (page: Page): string => page.map(row => csvLine(columns.map(column => row[column] ?? null))).join('')
   if (first.done !== true) yield lines(first.value)
   for await (const page of rest) yield lines(page)
 }
 
-async function * ndjson (first: IteratorResult<Page, undefined>, rest: AsyncGenerator<Page, undefined>): AsyncGenerator<string> {
+async function* ndjson (first: IteratorResult<Page, undefined>, rest: AsyncGenerator<Page, undefined>): AsyncGenerator<string> {
   const lines = (page: Page): string => page.map(row => `${JSON.stringify(row)}\n`).join('')
   if (first.done !== true) yield lines(first.value)
   for await (const page of rest) yield lines(page)

@@ -24,13 +24,13 @@ export function openapi (): Schema {
     '/openapi.json': { get: { summary: 'This description', security: [], responses: { 200: json('This description', { type: 'object' }) } } },
     '/v1/summary': one('How many signals there are and how they ended', summarySchema()),
     '/v1/events': { get: { summary: 'The summary whenever it changes, as server-sent events', responses: { 200: { description: 'event: summary', content: { 'text/event-stream': {} } }, ...problems } } },
-    '/v1/deals': list('Deals by their last signal, newest first', DEAL_COLUMNS, { ...pick('portal', 'from', 'to'), state: words(DEAL_STATES) }),
+    '/v1/deals': list('Deals by their last signal, newest first', DEAL_COLUMNS, { filters: { ...pick('portal', 'from', 'to'), state: words(DEAL_STATES) } }),
     '/v1/deals/{portal}/{id}': one('One deal', row(DEAL_COLUMNS), ['portal', 'id']),
-    '/v1/deals/{portal}/{id}/timeline': list('What happened to a deal, oldest first', TIMELINE_COLUMNS, {}, ['portal', 'id']),
-    '/v1/transfers': list('Outcomes, newest first', TRANSFER_COLUMNS, { ...pick('portal', 'deal_id', 'from', 'to'), outcome: words(TRANSFER_OUTCOMES) }),
-    '/v1/attention': list('Deals that wait for a person, a later try or a look-up', ATTENTION_COLUMNS, { ...pick('portal'), state: words(['parked', 'deferred', 'unknown']) }),
-    '/v1/funnel': list('Deals and sums per portal, stage and currency', FUNNEL_COLUMNS, pick('portal')),
-    '/v1/portals/{name}/hours': list('A portal hour by hour (UTC), newest first', HOUR_COLUMNS, pick('from', 'to'), ['name'])
+    '/v1/deals/{portal}/{id}/timeline': list('What happened to a deal, oldest first', TIMELINE_COLUMNS, { filters: {}, path: ['portal', 'id'] }),
+    '/v1/transfers': list('Outcomes, newest first', TRANSFER_COLUMNS, { filters: { ...pick('portal', 'deal_id', 'from', 'to'), outcome: words(TRANSFER_OUTCOMES) } }),
+    '/v1/attention': list('Deals that wait for a person, a later try or a look-up', ATTENTION_COLUMNS, { filters: { ...pick('portal'), state: words(['parked', 'deferred', 'unknown']) } }),
+    '/v1/funnel': list('Deals and sums per portal, stage and currency', FUNNEL_COLUMNS, { filters: pick('portal') }),
+    '/v1/portals/{name}/hours': list('A portal hour by hour (UTC), newest first', HOUR_COLUMNS, { filters: pick('from', 'to'), path: ['name'] })
   }
   return {
     openapi: '3.1.0',
@@ -73,7 +73,8 @@ function one (summary: string, schema: Schema, path: readonly string[] = []): Sc
   return { get: { summary, parameters: inPath(path), responses: { 200: json(summary, schema), ...problems } } }
 }
 
-function list (summary: string, columns: readonly string[], filters: Record<string, Schema>, path: readonly string[] = []): Schema {
+function list (summary: string, columns: readonly string[], asked: { readonly filters: Record<string, Schema>, readonly path?: readonly string[] }): Schema {
+  const { filters, path = [] } = asked
   const query = Object.entries({ ...filters, ...pick('cursor', 'limit') }).map(([name, schema]) => ({ name, in: 'query', schema }))
   const page = { type: 'object', required: ['items', 'cursor'], properties: { items: { type: 'array', items: row(columns) }, cursor: { type: ['string', 'null'] } } }
   const content = { 'application/json': { schema: page }, 'text/csv': {}, 'application/x-ndjson': {} }

@@ -22,5 +22,5 @@ export async function sendProblem (reply: FastifyReply, problem: Problem): Promi
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer')
   if (problem.status === 503) void reply.header('retry-after', '2')
   await reply.code(problem.status).type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', title: problem.title, status: problem.status, detail: problem.message }))
+    .send(Buffer.from(JSON.stringify({ type: 'about:blank', title: problem.title, status: problem.status, detail: problem.message })))
 }

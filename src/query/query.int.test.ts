@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
@@ -20,7 +21,7 @@ const options: QueryOptions = {
   api_keys: [{ name: 'ann', key: key('a'), role: 'analyst' }, { name: 'op', key: key('o'), role: 'operator' }, { name: 'acme', key: key('p'), role: 'partner', portal: 'acme' }]
 }
 
-async function setUp (t: TestContext): Promise<{ pool: Pool, app: FastifyInstance, get (url: string, more?: { key?: string, accept?: string }): Promise<{ status: number, body: string, headers: Record<string, unknown> }> }> {
+async function setUp (t: TestContext): Promise<{ pool: Pool, app: FastifyInstance, readonly get: (url: string, more?: { key?: string, accept?: string }) => Promise<{ status: number, body: string, headers: Record<string, unknown> }> }> {
   const pool = createPool(await freshDatabase(t), { name: 'test', logger })
   t.after(() => pool.end())
   await migrate(pool, new URL('../../migrations', import.meta.url).pathname)
@@ -43,15 +44,15 @@ async function fill (pool: Pool): Promise<void> {
     select 'acme', n::text, 2, 'epoch'::timestamptz + (n / 10) * interval '1 second', case when n % 7 = 0 then 'parked' else 'landed' end, 2, case when n % 7 = 0 then 1 else 2 end, case when n % 7 = 0 then 1 else 0 end,
       1, (5000 + n)::text, case when n = 1 then '=cmd()' else 'Deal ' || n end, 'NEW', 10.10, 'EUR', case when n % 7 = 0 then 'stage' end, case when n % 7 = 0 then 'No place for it.' end, '2026-01-01T00:00:00Z', 4200, '2026-01-01T00:00:00Z'
     from generate_series(1, 1201) n`)
-  await pool.query("insert into read_v1.deal (portal, deal_id, signals_seen, signal_received_at, status) values ('bolt', '1', 3, '2026-01-02T00:00:00Z', 'unknown'), ('bolt', '2', 1, '2026-01-02T00:00:00Z', 'none')")
-  await pool.query("insert into read_v1.deal_timeline select 'acme', '1', 'deal-signals', n, '2026-01-01T10:00:00Z', 'DealChangeSignalled', 'Signal: updated, by webhook.', 'c' from generate_series(1, 120) n")
-  await pool.query("insert into read_v1.transfer (portal, deal_id, log_offset, log_partition, occurred_at, outcome, action, target, attempt_no, epoch, covered_count, signalled_at, land_ms, correlation_id) select 'acme', '1', n, 0, '2026-01-01T10:30:00Z', 'succeeded', 'updated', 'main', n, 1, n, '2026-01-01T10:29:00Z', n * 1000, 'c' from generate_series(1, 100) n")
+  await pool.query(`insert into read_v1.deal (portal, deal_id, signals_seen, signal_received_at, status) values ('bolt', '1', 3, '2026-01-02T00:00:00Z', 'unknown'), ('bolt', '2', 1, '2026-01-02T00:00:00Z', 'none')`)
+  await pool.query(`insert into read_v1.deal_timeline select 'acme', '1', 'deal-signals', n, '2026-01-01T10:00:00Z', 'DealChangeSignalled', 'Signal: updated, by webhook.', 'c' from generate_series(1, 120) n`)
+  await pool.query(`insert into read_v1.transfer (portal, deal_id, log_offset, log_partition, occurred_at, outcome, action, target, attempt_no, epoch, covered_count, signalled_at, land_ms, correlation_id) select 'acme', '1', n, 0, '2026-01-01T10:30:00Z', 'succeeded', 'updated', 'main', n, 1, n, '2026-01-01T10:29:00Z', n * 1000, 'c' from generate_series(1, 100) n`)
 }
 
 interface Page { readonly items: Record<string, unknown>[], readonly cursor: string | null }
 const parse = (body: string): Page => JSON.parse(body) as Page
 
-test('every route has a row in the role table and every row a route, and both stand in the description', async t => {
+test('every route has a row in the role table and every row a route, and both stand in the description', async (t) => {
   const { app, get } = await setUp(t)
   const paths = Object.keys((JSON.parse((await get('/openapi.json')).body) as { paths: object }).paths)
   assert.deepEqual(paths.sort(), Object.keys(ROLES).map(route => route.replaceAll(/:([a-z]+)/g, '{$1}')).sort())
@@ -60,7 +61,7 @@ test('every route has a row in the role table and every row a route, and both st
   assert.throws(() => bare.get('/v1/secret', () => ''), /no row in the role table/)
 })
 
-test('without a known key nothing is shown but the page and the description', async t => {
+test('without a known key nothing is shown but the page and the description', async (t) => {
   const { app, get } = await setUp(t)
   for (const route of Object.keys(ROLES).filter(r => ROLES[r] !== 'public')) {
     const url = route.replace(':portal', 'acme').replace(':name', 'acme').replace(':id', '1')
@@ -71,7 +72,7 @@ test('without a known key nothing is shown but the page and the description', as
   assert.equal((await get('/', { key: '' })).status, 200)
 })
 
-test('the summary has the agreed shape and its sums hold', async t => {
+test('the summary has the agreed shape and its sums hold', async (t) => {
   const { pool, get } = await setUp(t)
   await fill(pool)
   const { body } = await get('/v1/summary')
@@ -82,7 +83,7 @@ test('the summary has the agreed shape and its sums hold', async t => {
   assert.deepEqual(Object.keys(summary.portals).sort(), ['acme', 'bolt', 'quiet'])
 })
 
-test('a partner sees its own portal and cannot tell another\'s deal from none', async t => {
+test('a partner sees its own portal and cannot tell another\'s deal from none', async (t) => {
   const { pool, get } = await setUp(t)
   await fill(pool)
   const partner = { key: key('p') }
@@ -94,7 +95,7 @@ test('a partner sees its own portal and cannot tell another\'s deal from none', 
   assert.ok(!csv.includes('bolt'))
 })
 
-test('a deal has the agreed fields first and numbers as numbers', async t => {
+test('a deal has the agreed fields first and numbers as numbers', async (t) => {
   const { pool, get } = await setUp(t)
   await fill(pool)
   const deal = JSON.parse((await get('/v1/deals/acme/7')).body) as object
@@ -102,7 +103,7 @@ test('a deal has the agreed fields first and numbers as numbers', async t => {
   assert.deepEqual(deal, { ...deal, deal_id: 7, target_deal_id: 5007, state: 'parked', seconds_to_land: 4.2, attempts: 1, reason: 'stage', landed_at: '2026-01-01T00:00:00.000Z' })
 })
 
-test('pages give every row once in order, and so do the exports', async t => {
+test('pages give every row once in order, and so do the exports', async (t) => {
   const { pool, get } = await setUp(t)
   await fill(pool)
   for (const [url, size, total] of [['/v1/deals', 97, 1203], ['/v1/deals?state=parked', 50, 171], ['/v1/transfers', 7, 100], ['/v1/attention', 40, 172], ['/v1/funnel', 1, 2], ['/v1/deals/acme/1/timeline', 50, 120], ['/v1/portals/acme/hours', 1, 1]] as const) {
@@ -125,7 +126,7 @@ test('pages give every row once in order, and so do the exports', async t => {
   assert.ok((await get('/v1/deals', { accept: 'text/csv' })).body.includes('\'=cmd()'))
 })
 
-test('wrong filters are problem documents that say what would be right', async t => {
+test('wrong filters are problem documents that say what would be right', async (t) => {
   const { get } = await setUp(t)
   const cases = [['/v1/deals?state=gone', /waiting, landed, deferred/], ['/v1/deals?at=2026-01-01T00:00:00Z', /no parameter at here/], ['/v1/summary?x=1', /takes none/], ['/v1/deals?limit=0', /1 to 500/],
     ['/v1/deals?from=monday', /RFC 3339/], ['/v1/transfers?deal_id=x', /positive whole number/], ['/v1/deals/acme/x', /positive whole number/], ['/v1/deals?portal=A%27', /name of a portal/], ['/v1/deals?cursor=abc', /cursor/]] as const
@@ -139,7 +140,7 @@ test('wrong filters are problem documents that say what would be right', async t
   assert.equal((await get('/v1/deals', { accept: 'image/png' })).status, 406)
 })
 
-test('without the database the answer is 503 and never a torn file', async t => {
+test('without the database the answer is 503 and never a torn file', async (t) => {
   const pool = createPool('postgres://nobody@127.0.0.1:1/none', { name: 'test', logger })
   t.after(() => pool.end())
   const app = buildServer({ pool, logger, registry: createRegistry() }, options)
@@ -147,7 +148,7 @@ test('without the database the answer is 503 and never a torn file', async t => 
   assert.deepEqual(await createQuery({ pool, logger, registry: createRegistry() }, options).readiness(), ['postgres'])
 })
 
-test('the page speaks the browser\'s language and allows nothing but its own script', async t => {
+test('the page speaks the browser\'s language and allows nothing but its own script', async (t) => {
   const { app } = await setUp(t)
   const answer = await app.inject({ url: '/', headers: { 'accept-language': 'ru-RU,ru;q=0.9,en;q=0.5' } })
   assert.match(answer.body, /<html lang="ru">/)
@@ -155,16 +156,16 @@ test('the page speaks the browser\'s language and allows nothing but its own scr
   assert.doesNotMatch(answer.body, /https?:\/\//)
 })
 
-test('the stream sends the summary when it changes and ends when the server stops', async t => {
+test('the stream sends the summary when it changes and ends when the server stops', async (t) => {
   const { pool } = await setUp(t)
   const query = createQuery({ pool, logger, registry: createRegistry() }, options)
   await query.start()
   await query.start()
-  const stream = await new Promise<import('node:http').IncomingMessage>((resolve, reject) => { httpRequest(`${query.address()}/v1/events`, { headers: { 'x-api-key': key('a') } }, resolve).on('error', reject).end() })
+  const stream = await new Promise<IncomingMessage>((resolve, reject) => { httpRequest(`${query.address()}/v1/events`, { headers: { 'x-api-key': key('a') } }, resolve).on('error', reject).end() })
   const received = Promise.withResolvers<void>()
   let text = ''
   stream.setEncoding('utf8').on('data', (part: string) => { text += part; if (text.split('event: summary').length === 3) received.resolve() })
-  const ended = new Promise<void>(resolve => { stream.on('close', resolve).on('error', () => undefined) })
+  const ended = new Promise<void>((resolve) => { stream.on('close', resolve).on('error', () => undefined) })
   await fill(pool)
   await received.promise
   await query.stop()

@@ -63,7 +63,7 @@ export function buildServer ({ pool, logger, registry, lag }: QueryDeps, options
   const summary = createSummary({ pool, lag, portals: options.portals })
   const seconds = new Histogram({ name: 'dealbridge_query_seconds', help: 'Time of an answer', labelNames: ['path', 'status'], buckets: [0.005, 0.02, 0.1, 0.5, 2, 10], registers: [registry] })
 
-  app.addHook('onRoute', route => {
+  app.addHook('onRoute', (route) => {
     if (ROLES[route.url] === undefined) throw new Error(`the route ${route.url} has no row in the role table of src/query/access.ts`)
   })
   app.addHook('onRequest', (request, reply, done) => {

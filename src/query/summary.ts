@@ -38,7 +38,7 @@ export function createSummary ({ pool, lag, portals }: SummaryDeps): (portal: st
     const all = [...rows, ...names.filter(name => rows.every(row => row.portal !== name)).map(nothing)]
     return { ...sums(all), lag: behind, portals: Object.fromEntries(all.map(row => [row.portal, sums([row])])) }
   }
-  return portal => {
+  return (portal) => {
     const known = recent.get(portal)
     if (known !== undefined && monotonicMs() - known.at < FRESH_MS) return known.summary
     const summary = read(portal)

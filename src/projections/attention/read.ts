@@ -2,9 +2,18 @@ import type { Queryable } from '../../platform/postgres.ts'
 
 /** A row of `read.attention`. */
 export interface AttentionView {
-  readonly portal: string, readonly deal_id: bigint | null, readonly target_deal_id: bigint | null, readonly state: string
-  readonly title: string | null, readonly stage: string | null, readonly reason: string | null, readonly explanation: string
-  readonly what_to_do: string, readonly since: Date, readonly next_try_at: Date | null, readonly attempts: bigint
+  readonly portal: string
+  readonly deal_id: bigint | null
+  readonly target_deal_id: bigint | null
+  readonly state: string
+  readonly title: string | null
+  readonly stage: string | null
+  readonly reason: string | null
+  readonly explanation: string
+  readonly what_to_do: string
+  readonly since: Date
+  readonly next_try_at: Date | null
+  readonly attempts: bigint
 }
 
 export interface AttentionFilter { readonly portal?: string | undefined, readonly state?: string | undefined }

@@ -5,11 +5,23 @@ export type DealState = typeof DEAL_STATES[number]
 
 /** A row of `read.deal`; int8 as bigint, numeric as text. */
 export interface DealView {
-  readonly portal: string, readonly deal_id: bigint | null, readonly target_deal_id: bigint | null, readonly state: DealState
-  readonly stage: string | null, readonly title: string | null, readonly last_signal_at: Date, readonly landed_at: Date | null
-  readonly seconds_to_land: string | null, readonly attempts: bigint, readonly reason: string | null, readonly detail: string | null
-  readonly next_try_at: Date | null, readonly currency: string | null, readonly opportunity: string | null
-  readonly signals: bigint, readonly open: bigint
+  readonly portal: string
+  readonly deal_id: bigint | null
+  readonly target_deal_id: bigint | null
+  readonly state: DealState
+  readonly stage: string | null
+  readonly title: string | null
+  readonly last_signal_at: Date
+  readonly landed_at: Date | null
+  readonly seconds_to_land: string | null
+  readonly attempts: bigint
+  readonly reason: string | null
+  readonly detail: string | null
+  readonly next_try_at: Date | null
+  readonly currency: string | null
+  readonly opportunity: string | null
+  readonly signals: bigint
+  readonly open: bigint
 }
 
 export interface DealFilter { readonly portal?: string | undefined, readonly state?: DealState | undefined, readonly from?: Date | undefined, readonly to?: Date | undefined }
@@ -54,8 +66,16 @@ export async function exportDeals (db: Queryable, filter: DealFilter, page: { ma
 }
 
 export interface PortalSums {
-  readonly portal: string, readonly signals: bigint, readonly open: bigint, readonly applied: bigint, readonly unchanged: bigint
-  readonly superseded: bigint, readonly skipped: bigint, readonly parked: bigint, readonly deferred: bigint, readonly unknown: bigint
+  readonly portal: string
+  readonly signals: bigint
+  readonly open: bigint
+  readonly applied: bigint
+  readonly unchanged: bigint
+  readonly superseded: bigint
+  readonly skipped: bigint
+  readonly parked: bigint
+  readonly deferred: bigint
+  readonly unknown: bigint
 }
 
 /** Per portal: how many signals there are and how they ended (one statement, so that the sums hold), and what waits. */
@@ -75,6 +95,7 @@ export async function findLink (db: Queryable, portal: string, dealId: string): 
 }
 
 /** Whether the signal at `offset` of deal-signals has its end, and the target deal that is known by then. */
+// eslint-disable-next-line max-params -- the place of a signal is what it is
 export async function findLanded (db: Queryable, portal: string, dealId: string, offset: bigint): Promise<{ ended: boolean, targetDealId: string | null }> {
   const { rows } = await db.query<{ ended: boolean, target_deal_id: string | null }>(
     'select covered_offset >= $3::bigint as ended, target_deal_id from read_v1.deal where portal = $1 and deal_id = $2', [portal, dealId, offset])

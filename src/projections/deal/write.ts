@@ -11,13 +11,32 @@ export function keyOf (deal: DealKey): string {
 }
 
 interface Row {
-  readonly portal: string, readonly deal_id: string, readonly epoch: bigint, readonly last_attempt_no: bigint
-  readonly last_final_no: bigint, readonly status: DealStatus, readonly ended: bigint, readonly covered_offset: bigint
-  readonly applied: bigint, readonly unchanged: bigint, readonly superseded: bigint, readonly skipped: bigint
-  readonly parked: bigint, readonly attempts: bigint, readonly signalled_at: Date | null, readonly last_event_at: Date | null
-  readonly target_deal_id: string | null, readonly stage: string | null, readonly title: string | null
-  readonly opportunity: string | null, readonly currency: string | null, readonly reason: string | null
-  readonly detail: string | null, readonly next_try_at: Date | null, readonly landed_at: Date | null, readonly land_ms: bigint | null
+  readonly portal: string
+  readonly deal_id: string
+  readonly epoch: bigint
+  readonly last_attempt_no: bigint
+  readonly last_final_no: bigint
+  readonly status: DealStatus
+  readonly ended: bigint
+  readonly covered_offset: bigint
+  readonly applied: bigint
+  readonly unchanged: bigint
+  readonly superseded: bigint
+  readonly skipped: bigint
+  readonly parked: bigint
+  readonly attempts: bigint
+  readonly signalled_at: Date | null
+  readonly last_event_at: Date | null
+  readonly target_deal_id: string | null
+  readonly stage: string | null
+  readonly title: string | null
+  readonly opportunity: string | null
+  readonly currency: string | null
+  readonly reason: string | null
+  readonly detail: string | null
+  readonly next_try_at: Date | null
+  readonly landed_at: Date | null
+  readonly land_ms: bigint | null
 }
 
 /**

@@ -2,9 +2,17 @@ import type { Queryable } from '../../platform/postgres.ts'
 
 /** A row of `read.portal_hour`; the percentiles in seconds, null where nothing landed. */
 export interface PortalHourView {
-  readonly portal: string, readonly hour: Date, readonly signals: bigint, readonly landed: bigint, readonly skipped: bigint
-  readonly parked: bigint, readonly deferred: bigint, readonly unknown: bigint
-  readonly p50_seconds: number | null, readonly p95_seconds: number | null, readonly p99_seconds: number | null
+  readonly portal: string
+  readonly hour: Date
+  readonly signals: bigint
+  readonly landed: bigint
+  readonly skipped: bigint
+  readonly parked: bigint
+  readonly deferred: bigint
+  readonly unknown: bigint
+  readonly p50_seconds: number | null
+  readonly p95_seconds: number | null
+  readonly p99_seconds: number | null
 }
 
 export interface PortalHourFilter { readonly portal: string, readonly from?: Date | undefined, readonly to?: Date | undefined }

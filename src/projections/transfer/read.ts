@@ -5,16 +5,33 @@ export type TransferOutcome = typeof TRANSFER_OUTCOMES[number]
 
 /** A row of `read.transfer`. */
 export interface TransferView {
-  readonly portal: string, readonly deal_id: bigint | null, readonly target_deal_id: bigint | null, readonly occurred_at: Date
-  readonly outcome: TransferOutcome, readonly action: string | null, readonly target: string, readonly attempt_no: bigint
-  readonly reason: string | null, readonly detail: string | null, readonly stage: string | null, readonly title: string | null
-  readonly signalled_at: Date, readonly seconds_to_land: string | null, readonly tries: bigint | null, readonly duration_ms: bigint | null
-  readonly mapping_version: bigint | null, readonly correlation_id: string, readonly log_offset: bigint
+  readonly portal: string
+  readonly deal_id: bigint | null
+  readonly target_deal_id: bigint | null
+  readonly occurred_at: Date
+  readonly outcome: TransferOutcome
+  readonly action: string | null
+  readonly target: string
+  readonly attempt_no: bigint
+  readonly reason: string | null
+  readonly detail: string | null
+  readonly stage: string | null
+  readonly title: string | null
+  readonly signalled_at: Date
+  readonly seconds_to_land: string | null
+  readonly tries: bigint | null
+  readonly duration_ms: bigint | null
+  readonly mapping_version: bigint | null
+  readonly correlation_id: string
+  readonly log_offset: bigint
 }
 
 export interface TransferFilter {
-  readonly portal?: string | undefined, readonly dealId?: string | undefined, readonly outcome?: TransferOutcome | undefined
-  readonly from?: Date | undefined, readonly to?: Date | undefined
+  readonly portal?: string | undefined
+  readonly dealId?: string | undefined
+  readonly outcome?: TransferOutcome | undefined
+  readonly from?: Date | undefined
+  readonly to?: Date | undefined
 }
 
 export type TransferMark = readonly [occurredAt: string, portal: string, dealId: string, offset: string]

@@ -7,7 +7,7 @@ import type { Summary } from '../summary.ts'
 export interface RouteContext {
   readonly pool: Pool
   readonly summary: (portal: string | null) => Promise<Summary>
-  callerOf (request: FastifyRequest): Caller
+  readonly callerOf: (request: FastifyRequest) => Caller
 }
 
 export const DEFAULT_LIMIT = 50

@@ -42,7 +42,7 @@ export function dealRoutes (app: FastifyInstance, { pool, callerOf }: RouteConte
     return await sendList(request, reply, { ...list, mark: filters.cursor ?? null, limit: filters.limit ?? DEFAULT_LIMIT })
   })
 
-  app.get('/v1/deals/:portal/:id', async request => {
+  app.get('/v1/deals/:portal/:id', async (request) => {
     readFilters({}, request.query)
     return shape(await dealOf(request), DEAL_COLUMNS, DECIMALS)
   })

@@ -13,7 +13,7 @@ const MOST_STREAMS = 500
  */
 export function eventRoutes (app: FastifyInstance, { callerOf, summary }: RouteContext): void {
   const streams = new Set<() => void>()
-  app.addHook('preClose', done => {
+  app.addHook('preClose', (done) => {
     for (const end of streams) end()
     done()
   })

@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util'
+import { init } from '../cli/commands/init.ts'
+import { run } from '../cli/commands/run.ts'
+import type { Runnable } from '../cli/commands/run.ts'
+import { simulate } from '../cli/commands/simulate.ts'
+import { partsCommand } from '../cli/parts/command.ts'
+import { ConfigError, loadConfig } from '../platform/config.ts'
+import type { Config } from '../platform/config.ts'
+import { messageOf } from '../platform/logger.ts'
+import { prepareRoutes, startDispatcher } from './dispatcher.ts'
+import { startIngest } from './ingest.ts'
+import { PROCESSES } from './process.ts'
+import type { ProcessName } from './process.ts'
+import { startProjector } from './projector.ts'
+import { startQuery } from './query.ts'
+
+const HELP = `dealbridge: moves deals between Bitrix24 portals
+
+  parts up|down|status    starts and stops Kafka, registry, PostgreSQL, Redis on this machine
+  init --config F         makes topics, schemas and tables; safe to repeat
+  check --config F        checks the config file and its mappings
+  run <all|ingest|dispatcher|projector|query>… --config F
+                          runs these processes until SIGTERM
+  simulate --config S     runs simulated portals
+
+  --json                  the result as one JSON object, the last line of standard output
+Exit codes: 0 done, 1 failed, 2 used wrongly or bad config, 3 needs --yes.
+`
+const STARTS: Readonly<Record<ProcessName, (config: Config) => Promise<Runnable>>> = { projector: startProjector, dispatcher: startDispatcher, query: startQuery, ingest: startIngest }
+const ORDER = Object.keys(PROCESSES) as ProcessName[]
+
+class UsageError extends Error {}
+
+const print = (line: string): void => { process.stdout.write(`${line}\n`) }
+const say = (line: string): void => { process.stderr.write(`${line}\n`) }
+
+async function main (argv: string[]): Promise<number> {
+  const [command, ...rest] = argv
+  if (command === 'parts') return await partsCommand(rest)
+  if (command === undefined || command === '--help' || command === 'help' || rest.includes('--help')) {
+    print(HELP)
+    return command === undefined ? 2 : 0
+  }
+  const { values, positionals } = readOptions(rest)
+  if (values.config === undefined) throw new UsageError(`${command} needs --config FILE`)
+  switch (command) {
+    case 'simulate': return await simulate(values.config)
+    case 'init': {
+      const result = await init(loadConfig(values.config, process.env))
+      say(result.migrations.length === 0 ? 'Everything was there already.' : `Made: ${result.migrations.join(', ')}`)
+      if (values.json === true) print(JSON.stringify(result))
+      return 0
+    }
+    case 'check': {
+      const config = loadConfig(values.config, process.env)
+      prepareRoutes(config)
+      say(`${values.config} is right: ${config.portals.length} portals, ${config.routes.size} routes.`)
+      if (values.json === true) print(JSON.stringify({ ok: true, portals: config.portals.length, routes: config.routes.size }))
+      return 0
+    }
+    case 'run': return await runProcesses(positionals, loadConfig(values.config, process.env))
+    default: throw new UsageError(`there is no command ${command}`)
+  }
+}
+
+function readOptions (argv: string[]): { values: { config?: string, json?: boolean }, positionals: string[] } {
+  try {
+    return parseArgs({ args: argv, options: { config: { type: 'string' }, json: { type: 'boolean' } }, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError(messageOf(error), { cause: error })
+  }
+}
+
+async function runProcesses (names: readonly string[], config: Config): Promise<number> {
+  const wanted = names.includes('all') ? ORDER : ORDER.filter(name => names.includes(name))
+  const unknown = names.filter(name => name !== 'all' && !ORDER.includes(name as ProcessName))
+  if (unknown.length > 0 || wanted.length === 0) throw new UsageError(`run takes all, ${ORDER.join(', ')}${unknown.length > 0 ? `; not ${unknown.join(', ')}` : ''}`)
+  prepareRoutes(config)
+  return await run(wanted.map(name => () => STARTS[name](config)), { ready: ready => print(JSON.stringify({ ready })), died: say })
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  const used = error instanceof UsageError
+  say(error instanceof ConfigError ? `The configuration has ${error.mistakes.length} ${error.mistakes.length === 1 ? 'mistake' : 'mistakes'}:\n${error.message}` : used ? `${error.message}\n\n${HELP}` : `Failed: ${messageOf(error)}`)
+  process.exitCode = used || error instanceof ConfigError ? 2 : 1
+}
+// Sockets that linger must not keep a finished command alive.
+process.exit()

@@ -1,0 +1,22 @@
+import { createRedisClaims } from '../ingest/claims.ts'
+import { createIngest } from '../ingest/ingest.ts'
+import type { Config } from '../platform/config.ts'
+import { createRedis } from '../platform/redis.ts'
+import { findLanded, findLink } from '../projections/deal/read.ts'
+import { startProcess } from './process.ts'
+import type { RunningProcess } from './process.ts'
+
+/** Webhooks in, signals out. Starts without PostgreSQL, Redis and the registry. */
+export function startIngest (config: Config): Promise<RunningProcess> {
+  return startProcess('ingest', config, ({ log, pool, logger, registry }) => {
+    const redis = createRedis(config.redis.url, logger)
+    const links = {
+      findLink: (portal: string, dealId: string) => findLink(pool, portal, dealId),
+      findLanded: (portal: string, dealId: string, offset: bigint) => findLanded(pool, portal, dealId, offset)
+    }
+    return {
+      room: createIngest({ log, claims: createRedisClaims(redis), links, logger, registry }, config),
+      close: () => { redis.disconnect(); return Promise.resolve() }
+    }
+  })
+}
