@@ -9,7 +9,7 @@ export interface SocketRequest { host: string, port: number, ssl: ConnectionOpti
 interface TimeoutEvent { payload: { broker: string, apiName: string } }
 interface Watched {
   readonly events: { readonly REQUEST_TIMEOUT: string }
-  on (event: never, listener: (event: never) => void): unknown
+  on (...subscription: never[]): unknown
 }
 
 export interface HangGuard {
@@ -44,10 +44,11 @@ export function hangGuard (suspectMs: number): HangGuard {
   }
 
   function attach<T extends Watched> (client: T): T {
-    client.on(client.events.REQUEST_TIMEOUT as never, ({ payload: { broker, apiName } }: TimeoutEvent) => {
+    const turnAway = ({ payload: { broker, apiName } }: TimeoutEvent): void => {
       suspectUntil.set(broker, monotonicMs() + suspectMs)
       for (const socket of open.get(broker) ?? []) socket.destroy(new Error(`${apiName} of ${broker} timed out`))
-    })
+    }
+    client.on(...[client.events.REQUEST_TIMEOUT, turnAway] as never[])
     return client
   }
 

@@ -9,7 +9,7 @@ const MIGRATIONS = new URL('../../../migrations/', import.meta.url).pathname
 /** Makes topics, schemas, tables and the role `analyst`. Safe to repeat. Gives what was new. */
 export async function init (config: Config): Promise<{ migrations: string[] }> {
   const logger = createLogger('init', config.log_level)
-  await initLog({ kafka: { ...config.kafka, clientId: 'dealbridge-init' }, registryUrl: config.registry.url, dataDir: config.data_dir, logger })
+  await initLog({ kafka: { ...config.kafka, clientId: 'dealbridge-init' }, registryUrl: config.registry.url, logger })
   const pool = createPool(config.postgres.url, { name: 'init', logger, max: 2 })
   try {
     const migrations = await migrate(pool, MIGRATIONS)
