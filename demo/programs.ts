@@ -11,7 +11,7 @@ export function command (args: readonly string[], logFile: string): Promise<stri
   let [out, said] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
   child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
-  return new Promise((resolve, reject) => child.once('exit', code => {
+  return new Promise((resolve, reject) => child.once('exit', (code) => {
     if (code === 0) resolve(out)
     else reject(new Error(`dealbridge ${args.slice(0, 2).join(' ')} failed:\n${said.slice(-2000)}\n(see ${logFile})`))
   }))

@@ -86,7 +86,7 @@ async function workForEver (): Promise<number> {
 }
 
 function pause (ms: number): Promise<void> {
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms)
     stopping.signal.addEventListener('abort', () => { clearTimeout(timer); resolve() }, { once: true })
   })
@@ -103,7 +103,7 @@ async function freeBase (): Promise<number> {
 }
 
 function isFree (port: number): Promise<boolean> {
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     const server = net.createServer()
     server.once('error', () => resolve(false))
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))

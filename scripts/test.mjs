@@ -29,7 +29,7 @@ const patterns = files.length > 0 ? files : ['src/**/*.test.ts', 'simulator/**/*
 const env = { ...process.env, DEALBRIDGE_TEST_PARTS: up.stdout.trim().split('\n').at(-1) }
 const tests = spawn(node, ['--test', '--test-concurrency=2', '--test-timeout=300000', ...patterns], { stdio: 'inherit', env })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => tests.kill(signal))
-tests.on('exit', code => {
+tests.on('exit', (code) => {
   stop()
   process.exit(code ?? 1)
 })

@@ -2,6 +2,7 @@ import { parseQuery, phpMap } from './php.ts'
 import type { PhpValue } from './php.ts'
 import { RestError } from './rest-error.ts'
 import type { Page, Params } from './items.ts'
+import { asText } from './text.ts'
 
 export interface CommandRun { readonly method: string, readonly params: Params }
 type Ran = { readonly page: Page, readonly time: Record<string, unknown> } | { readonly error: RestError }
@@ -15,7 +16,7 @@ const LIMIT = 50
 export async function runBatch (params: Params, run: (command: CommandRun) => Promise<Ran>, stop: (done: number) => boolean): Promise<unknown> {
   const cmd = params['cmd']
   const entries = Object.entries(typeof cmd === 'object' && cmd !== null ? cmd as Record<string, unknown> : {})
-  const halt = ['1', 'true'].includes(String(params['halt'] ?? 0))
+  const halt = ['1', 'true'].includes(asText(params['halt']))
   const maps = { result: [] as [string, unknown][], result_error: [] as [string, unknown][], result_total: [] as [string, unknown][], result_next: [] as [string, unknown][], result_time: [] as [string, unknown][] }
   const results: Record<string, unknown> = {}
   for (const [index, [key, text]] of entries.entries()) {

@@ -6,7 +6,7 @@ export function catalogueMethods (settings: PortalSettings): Record<string, (par
   const users = settings.users.map(user => ({ ACTIVE: true, ...user, ID: String(user.ID) }))
   return {
     'crm.category.list': () => ({ result: { categories: settings.funnels.map((funnel, i) => ({ id: funnel.id, name: funnel.name, sort: (i + 1) * 100, entityTypeId: 2, isDefault: funnel.id === 0 ? 'Y' : 'N', originId: '', originatorId: '' })) }, total: settings.funnels.length }),
-    'crm.status.list': params => {
+    'crm.status.list': (params) => {
       const wanted = (params['filter'] as { ENTITY_ID?: string } | undefined)?.ENTITY_ID
       const rows = settings.funnels.flatMap(funnel => funnel.stages.map((stage, i) => {
         const bare = stage.replace(/^C\d+:/, '')

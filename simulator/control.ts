@@ -17,7 +17,7 @@ export async function startControl (simulator: Simulator, port: number): Promise
     server.once('error', reject)
     server.listen(port, '127.0.0.1', resolve)
   })
-  return { stop: () => new Promise(resolve => { server.close(() => resolve()); server.closeAllConnections() }) }
+  return { stop: () => new Promise((resolve) => { server.close(() => resolve()); server.closeAllConnections() }) }
 }
 
 async function answer (simulator: Simulator, request: IncomingMessage): Promise<{ status: number, body: unknown }> {

@@ -40,7 +40,7 @@ export function createFaults (chance: () => number): Faults {
   const active = new Map<string, { spec: FaultSpec, matches: number, strikes: number }>()
   let next = 1
   return {
-    add: spec => {
+    add: (spec) => {
       const known: readonly string[] | undefined = Object.hasOwn(faultModes, spec.where) ? faultModes[spec.where] : undefined
       if (known === undefined) throw new Error(`unknown fault place ${JSON.stringify(spec.where)}: one of ${Object.keys(faultModes).join(', ')}`)
       if (!known.includes(String(spec.mode))) throw new Error(`unknown ${spec.where} fault ${JSON.stringify(spec.mode)}: one of ${known.join(', ')}`)

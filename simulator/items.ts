@@ -3,6 +3,7 @@ import type { EntityType, FieldDef } from './field-table.ts'
 import { RestError, missing } from './rest-error.ts'
 import type { Record_, Store } from './store.ts'
 import { dateInZone, isoInZone, parseInstant } from './zone.ts'
+import { asText } from './text.ts'
 
 export type Params = Record<string, unknown>
 export interface Page { result: unknown, total?: number, next?: number }
@@ -13,18 +14,18 @@ export function itemMethods (settings: PortalSettings, store: Store): Record<str
   const by = settings.user_id
   return {
     'crm.item.get': params => ({ result: { item: shown(store, settings, typeOf(params), idOf(params)) } }),
-    'crm.item.add': params => {
+    'crm.item.add': (params) => {
       const type = typeOf(params)
       const id = store.add(type, upperFields(store, type, params['fields']), by)
       return { result: { item: shown(store, settings, type, id) } }
     },
-    'crm.item.update': params => {
+    'crm.item.update': (params) => {
       const type = typeOf(params)
       store.update(type, idOf(params), upperFields(store, type, params['fields']), by)
       return { result: { item: shown(store, settings, type, idOf(params)) } }
     },
-    'crm.item.delete': params => { store.remove(typeOf(params), idOf(params), by); return { result: [] } },
-    'crm.item.list': params => {
+    'crm.item.delete': (params) => { store.remove(typeOf(params), idOf(params), by); return { result: [] } },
+    'crm.item.list': (params) => {
       const type = typeOf(params)
       const filter = asMap(params['filter'])
       const matches = makeFilter(filter, name => fieldNamed(store, type, name), settings)
@@ -49,14 +50,14 @@ export function dealMethods (settings: PortalSettings, store: Store): Record<str
   return {
     'crm.deal.get': params => ({ result: old(find(params)) }),
     'crm.deal.add': params => ({ result: store.add(2, fieldsOf(params), by) }),
-    'crm.deal.update': params => {
-      const { CATEGORY_ID: _fixed, ...fields } = fieldsOf(params)
+    'crm.deal.update': (params) => {
+      const fields = Object.fromEntries(Object.entries(fieldsOf(params)).filter(([name]) => name !== 'CATEGORY_ID'))
       find(params)
       store.update(2, byId(params), fields, by)
       return { result: true }
     },
-    'crm.deal.delete': params => { find(params); store.remove(2, byId(params), by); return { result: true } },
-    'crm.deal.list': params => {
+    'crm.deal.delete': (params) => { find(params); store.remove(2, byId(params), by); return { result: true } },
+    'crm.deal.list': (params) => {
       const known = Object.fromEntries(Object.entries(asMap(params['filter'])).filter(([name]) => store.fields(2).some(def => def.name === bareName(name))))
       const named = (name: string): FieldDef | undefined => store.fields(2).find(def => def.name === name)
       const rows = sorted([...store.all(2).values()].filter(makeFilter(known, named, settings)), asMap(params['order']), named)
@@ -109,7 +110,7 @@ function newValue (def: FieldDef, value: unknown, settings: PortalSettings): unk
 function oldValue (def: FieldDef, value: unknown, settings: PortalSettings): unknown {
   const fresh = newValue(def, value, settings)
   if (def.type === 'double') return Number(fresh ?? 0).toFixed(2)
-  return fresh === null || typeof fresh === 'object' ? fresh : String(fresh as string | number)
+  return fresh === null || typeof fresh === 'object' ? fresh : asText(fresh)
 }
 
 /** A filter as the vendor writes it: a prefix before the name says how to compare. An unknown name is refused. */
@@ -126,7 +127,7 @@ function makeFilter (filter: Record_, named: (name: string) => FieldDef | undefi
 }
 
 function condition (def: FieldDef, { operator, wanted, zone }: { operator: string, wanted: unknown, zone: string }): (record: Record_) => boolean {
-  const plain = (value: unknown): string | number => def.type === 'datetime' && typeof value === 'string' ? parseInstant(value, zone) ?? 0 : value === null || value === undefined ? '' : ['integer', 'double', 'user', 'link', 'category'].includes(def.type) && value !== '' ? Number(value) : typeof value === 'number' ? value : String(value as string)
+  const plain = (value: unknown): string | number => def.type === 'datetime' && typeof value === 'string' ? parseInstant(value, zone) ?? 0 : value === null || value === undefined ? '' : ['integer', 'double', 'user', 'link', 'category'].includes(def.type) && value !== '' ? Number(value) : typeof value === 'number' ? value : asText(value)
   const list = (Array.isArray(wanted) ? wanted : typeof wanted === 'object' && wanted !== null ? Object.values(wanted) : [wanted]).map(plain)
   const first = list[0] ?? ''
   const one = (test: (value: string | number) => boolean) => (record: Record_): boolean => test(plain(record[def.name]))

@@ -47,6 +47,6 @@ export function createJournal (now: () => number, file: string | undefined): Jou
       if (file !== undefined) appendFileSync(file, `${JSON.stringify(entry)}\n`)
     },
     of: (portal, since = 0) => (entries.get(portal) ?? []).filter(entry => entry.seq > since),
-    forget: portal => { entries.delete(portal) }
+    forget: (portal) => { entries.delete(portal) }
   }
 }

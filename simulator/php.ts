@@ -1,3 +1,5 @@
+import { asText } from './text.ts'
+
 /** A nested map as PHP reads it from a query or a form. */
 export type PhpMap = { [key: string]: PhpValue }
 export type PhpValue = string | PhpMap | PhpValue[]
@@ -63,7 +65,7 @@ export function buildQuery (fields: Record<string, unknown>): string {
       for (const [key, inner] of Object.entries(value)) walk(`${name}[${key}]`, inner)
       return
     }
-    pairs.push(`${encode(name)}=${encode(String(value as string | number | boolean))}`)
+    pairs.push(`${encode(name)}=${encode(asText(value))}`)
   }
   for (const [name, value] of Object.entries(fields)) walk(name, value)
   return pairs.join('&')

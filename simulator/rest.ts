@@ -11,6 +11,7 @@ import { parseQuery } from './php.ts'
 import { RestError, methodBlocked } from './rest-error.ts'
 import type { Store } from './store.ts'
 import { isoInZone } from './zone.ts'
+import { asText } from './text.ts'
 
 export interface RestDeps { settings: PortalSettings, store: Store, faults: Faults, journal: Journal, buckets: Buckets, operating: Operating, now: () => number, count: (what: 'requests' | 'refused' | 'throttled' | 'commands' | 'batches') => void, pause: (ms: number) => Promise<void> }
 
@@ -183,7 +184,7 @@ function targetOf (method: string, params: Params, page?: Page): JournalTarget {
   return {
     method,
     ...(id === undefined ? {} : { dealId: id }),
-    ...(fields['originatorId'] === undefined ? {} : { originatorId: String(fields['originatorId'] as string) }),
-    ...(fields['originId'] === undefined ? {} : { originId: String(fields['originId'] as string) })
+    ...(fields['originatorId'] === undefined ? {} : { originatorId: asText(fields['originatorId']) }),
+    ...(fields['originId'] === undefined ? {} : { originId: asText(fields['originId']) })
   }
 }

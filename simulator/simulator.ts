@@ -14,7 +14,11 @@ import type { Record_, Store } from './store.ts'
 import { createOutbox } from './webhooks.ts'
 
 export interface PortalStats {
-  requests: number, refused: number, throttled: number, commands: number, batches: number
+  requests: number
+  refused: number
+  throttled: number
+  commands: number
+  batches: number
   highestLevel: number
   /** Applied adds by ORIGIN_ID. */
   adds: Record<string, number>
@@ -49,7 +53,7 @@ export async function startSimulator (config: SimulatorConfig, options: { now?: 
   const started = await Promise.all(config.portals.map((portal, i) => startPortal(portal, { now, journal, seed: (config.seed ?? 1) + i })))
   const byName = new Map(started.map(({ portal }) => [portal.name, portal]))
   return {
-    portal: name => {
+    portal: (name) => {
       const found = byName.get(name)
       if (found === undefined) throw new Error(`there is no portal ${name}`)
       return found
@@ -66,14 +70,14 @@ async function startPortal (config: PortalConfig, deps: { now: () => number, jou
   const outbox = createOutbox(settings, { faults, journal, now })
   const buckets = createBuckets(now)
   const counts = { requests: 0, refused: 0, throttled: 0, commands: 0, batches: 0 }
-  const store = createStore(settings, now, saved => {
+  const store = createStore(settings, now, (saved) => {
     journal.write(settings.name, { kind: 'save', dealId: saved.id, event: saved.kind, changed: saved.changed })
     outbox.saved(saved)
     if (saved.type === 2 && saved.kind !== 'deleted' && faults.strike('data', { methods: [saved.kind], text: String(saved.id) }) !== undefined) store.remove(2, saved.id, settings.user_id)
   })
   const rest = createRest({
     settings, store, faults, journal, buckets, operating: createOperating(now), now,
-    count: what => { counts[what] += 1 },
+    count: (what) => { counts[what] += 1 },
     pause: ms => ms <= 0 ? Promise.resolve() : new Promise(resolve => setTimeout(resolve, ms))
   })
   const server = createServer((request, response) => { rest(request, response).catch(() => { request.socket.destroy() }) })
@@ -90,7 +94,7 @@ async function startPortal (config: PortalConfig, deps: { now: () => number, jou
     create: fields => store.add(2, fields, by),
     update: (id, fields) => { store.update(2, id, fields, by) },
     move: (id, stage) => { store.update(2, id, { STAGE_ID: stage }, by) },
-    remove: id => { store.remove(2, id, by) },
+    remove: (id) => { store.remove(2, id, by) },
     deal: id => store.all(2).get(id),
     deals: () => [...store.all(2).values()],
     journal: since => journal.of(settings.name, since),
@@ -113,5 +117,5 @@ function addsByOrigin (entries: JournalEntry[]): Record<string, number> {
 }
 
 function close (server: Server): Promise<void> {
-  return new Promise(resolve => { server.close(() => resolve()); server.closeAllConnections() })
+  return new Promise((resolve) => { server.close(() => resolve()); server.closeAllConnections() })
 }

@@ -3,6 +3,7 @@ import { fieldsOf } from './field-table.ts'
 import type { EntityType, FieldDef } from './field-table.ts'
 import { RestError, notFound } from './rest-error.ts'
 import { isoInZone, parseDay } from './zone.ts'
+import { asText } from './text.ts'
 
 /** A stored record: values by UPPER-case name; times are milliseconds, everything else as a portal keeps it. */
 export type Record_ = Record<string, unknown>
@@ -49,7 +50,7 @@ export function createStore (settings: PortalSettings, now: () => number, onSave
   function settleDeal (record: Record_, before: Record_ | undefined): void {
     const funnel = settings.funnels.find(f => f.id === Number(record['CATEGORY_ID'] ?? 0))
     if (funnel === undefined) throw new RestError('CRM_FIELD_ERROR_VALUE_NOT_VALID', 'Invalid value for field "CATEGORY_ID"')
-    const stage = String(record['STAGE_ID'] ?? '')
+    const stage = asText(record['STAGE_ID'])
     // A stage that is not in the funnel is replaced silently by the funnel's first (on a move: of the same kind).
     if (!funnel.stages.includes(stage)) record['STAGE_ID'] = before !== undefined && before['CATEGORY_ID'] === record['CATEGORY_ID'] ? before['STAGE_ID'] : funnel.stages[0]
     const bare = String(record['STAGE_ID']).replace(/^C\d+:/, '')
@@ -123,11 +124,11 @@ function stored (def: FieldDef, value: unknown, settings: PortalSettings): unkno
   if (def.multiple && !Array.isArray(value) && value !== '' && value !== null && typeof value !== 'object') throw new RestError('100', `Expected iterable value for multiple field, but got \`${typeof value}\` instead`)
   if (def.type === 'double') return value === '' || value === null ? 0 : Number(value)
   if (['integer', 'user', 'link', 'category'].includes(def.type)) return value === '' || value === null ? 0 : Number(value)
-  if (def.type === 'currency' && !settings.currencies.includes(String(value))) throw new RestError('CRM_FIELD_ERROR_VALUE_NOT_VALID', 'Invalid value for the "Currency" field')
-  if (def.type === 'date') return value === '' || value === null ? null : parseDay(String(value))
-  if (def.type === 'text') return String(value ?? '').replace(/<(\/?)b>/gi, '[$1B]').replace(/<br\s*\/?>/gi, '\n')
+  if (def.type === 'currency' && !settings.currencies.includes(asText(value))) throw new RestError('CRM_FIELD_ERROR_VALUE_NOT_VALID', 'Invalid value for the "Currency" field')
+  if (def.type === 'date') return value === '' || value === null ? null : parseDay(asText(value))
+  if (def.type === 'text') return asText(value).replace(/<(\/?)b>/gi, '[$1B]').replace(/<br\s*\/?>/gi, '\n')
   if (def.multiple) return Array.isArray(value) ? value : value === '' || value === null ? [] : Object.values(value as object)
-  return value === null ? null : String(value)
+  return value === null ? null : asText(value)
 }
 
 /** A time as the portal shows it. */

@@ -62,8 +62,8 @@ export function createOutbox (settings: PortalSettings, deps: { faults: Faults, 
 
 /** Gives the status, or 0 when nobody answered. */
 function send (url: string, body: string, { agent, timeoutMs }: { agent: http.Agent, timeoutMs: number }): Promise<number> {
-  return new Promise(resolve => {
-    const request = http.request(url, { method: 'POST', agent, timeout: timeoutMs, headers: { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body), 'user-agent': 'Bitrix24 Webhook Engine' } }, response => {
+  return new Promise((resolve) => {
+    const request = http.request(url, { method: 'POST', agent, timeout: timeoutMs, headers: { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body), 'user-agent': 'Bitrix24 Webhook Engine' } }, (response) => {
       response.resume()
       response.once('end', () => resolve(response.statusCode ?? 0))
       response.once('error', () => resolve(0))

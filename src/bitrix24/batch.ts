@@ -23,7 +23,7 @@ function write (name: string, value: Json, parts: string[]): void {
     for (const [key, item] of Object.entries(value)) write(`${name}[${encodeName(key)}]`, item, parts)
     return
   }
-  parts.push(`${name}=${encodeURIComponent(scalar(value as string | number | boolean | null))}`)
+  parts.push(`${name}=${encodeURIComponent(scalar(value))}`)
 }
 
 const encodeName = (name: string): string => encodeURIComponent(name)
@@ -38,5 +38,5 @@ function scalar (value: string | number | boolean | null): string {
 export function looksLikeReference (value: Json): boolean {
   if (typeof value === 'string') return value.includes('$result[')
   if (typeof value !== 'object' || value === null) return false
-  return Object.values(value).some(item => looksLikeReference(item as Json))
+  return Object.values(value).some(item => looksLikeReference(item))
 }

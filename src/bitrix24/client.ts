@@ -65,5 +65,5 @@ export function createPortalClient (parts: { name: string, restUrl: string, outg
     return { kind: 'failed', failure: { class: options.intent === 'write' ? 'unknown' : 'transient', code: 'no_answer', detail: 'The portal answered a batch with something that is not a batch answer.' } }
   }
 
-  return { name, limiter, breakerState: breaker.state, call, batch }
+  return { name, limiter, breakerState: () => breaker.state(), call, batch }
 }

@@ -80,7 +80,7 @@ export function createLimiter (redis: Redis, options: { portal: string, address:
 
   return {
     slot,
-    refused: async pauseMs => { await call(0, Math.max(1, Math.round(pauseMs))).catch(() => undefined) },
+    refused: async (pauseMs) => { await call(0, Math.max(1, Math.round(pauseMs))).catch(() => undefined) },
     mode: () => lastMode
   }
 }

@@ -8,7 +8,7 @@ const failed = z.looseObject({ error: z.union([z.string(), z.number()]), error_d
 const envelope = z.looseObject({ result: z.unknown(), time: time.optional() })
 // PHP writes an empty map as [].
 const map = <T extends z.ZodType>(value: T): z.ZodType<Record<string, z.infer<T>>> =>
-  z.union([z.array(z.unknown()).transform(items => ({ ...items }) as never), z.record(z.string(), value)]) as never
+  z.union([z.array(z.unknown()).transform(items => ({ ...items }) as never), z.record(z.string(), value)])
 const batchResult = z.looseObject({ result: map(z.unknown()), result_error: map(z.unknown()), result_time: map(time).optional() })
 
 /** Method time as told by an answer: seconds used in the window, and when the oldest part of it leaves (unix seconds). */
@@ -49,7 +49,7 @@ export function readBatch (result: unknown): ((key: string) => Fate) | undefined
   const parsed = batchResult.safeParse(result)
   if (!parsed.success) return undefined
   const { result: good, result_error: bad, result_time: times } = parsed.data
-  return key => {
+  return (key) => {
     if (Object.hasOwn(bad, key)) {
       const error = failed.safeParse(bad[key])
       return { kind: 'failed', failure: error.success ? classifyError(null, String(error.data.error), error.data.error_description ?? '') : classifyError(null, '', String(bad[key])) }

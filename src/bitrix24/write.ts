@@ -25,5 +25,5 @@ export function writeCommand (write: Write): Command {
 
 /** True when the write must travel alone: inside a batch the portal would replace a text that looks like a reference. */
 export function mustTravelAlone (write: Write): boolean {
-  return write.kind !== 'delete' && looksLikeReference(write.fields as Json)
+  return write.kind !== 'delete' && looksLikeReference(write.fields)
 }

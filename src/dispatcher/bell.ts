@@ -11,7 +11,7 @@ export function createBell (): Bell {
     },
     wait (maxMs) {
       if (rung) { rung = false; return Promise.resolve() }
-      return new Promise(resolve => {
+      return new Promise((resolve) => {
         const done = (): void => { clearTimeout(timer); wake = undefined; rung = false; resolve() }
         const timer = setTimeout(done, maxMs)
         wake = done

@@ -43,7 +43,7 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
   let inbox: Subscription | undefined
   let stopped = false
   let died: (error: Error) => void = () => undefined
-  const dead = new Promise<Error>(resolve => { died = resolve })
+  const dead = new Promise<Error>((resolve) => { died = resolve })
 
   async function openInbox (): Promise<void> {
     while (!stopped && inbox === undefined) {
@@ -66,7 +66,7 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
         const lease = startLease({ pool, logger, target, owner, changed: () => wake() })
         const mine = new Map([...routes].filter(([, r]) => r.to === target).map(([name, r]) => [name, r.prepared]))
         const engine = startEngine({ target, lease, lanes, routes: mine, log, pool, logger, telemetry, unknownWaitMs: deps.unknownWaitMs ?? UNKNOWN_WAIT_MS })
-        wake = engine.wake
+        wake = () => engine.wake()
         engines.push({ engine, lease })
       }
       void openInbox()

@@ -36,7 +36,7 @@ interface Chunk { readonly records: readonly LogRecord[], readonly first: bigint
 
 async function takeChunk (context: { pool: Pool, targetOf: (portal: string) => string, batch: RecordBatch, lease: Lease }, chunk: Chunk): Promise<void> {
   const { topic, partition } = context.batch
-  const gap = await inTransaction(context.pool, async db => {
+  const gap = await inTransaction(context.pool, async (db) => {
     const expected = await lockCheckpoint(db, topic, partition)
     if (chunk.first > expected) return expected
     const fresh = chunk.records.filter(record => record.offset >= expected)

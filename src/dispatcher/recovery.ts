@@ -18,7 +18,7 @@ export async function recover (deps: { log: EventLog, pool: Pool, logger: Logger
   const open = new Map((await openIntents(pool, lease.target)).map(intent => [intent.planned.claim.attemptId, intent]))
   const from = await readCheckpoints(pool, 'deal-transfers')
   if (open.size > 0) {
-    await log.read('deal-transfers', from, async batch => {
+    await log.read('deal-transfers', from, async (batch) => {
       for (const { event } of batch.records) {
         const intent = event.type === 'DealChangeSignalled' ? undefined : open.get(event.attemptId)
         if (intent === undefined || !await settleTold(pool, event as TransferEvent, intent.planned)) continue

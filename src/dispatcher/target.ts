@@ -108,7 +108,7 @@ function judgeAnswer (planned: Planned, result: unknown, epoch: number): Outcome
   const wanted = write.fields['STAGE_ID']
   const stands = item.deal['STAGE_ID']
   if (wanted !== undefined && stands !== undefined && stands !== wanted) {
-    return parked(planned, { reason: 'target_stage_refused', link: item.id, detail: `The target has no stage ${String(wanted)} in this funnel and put the deal into ${String(stands)}. Correct "stages" in the mapping, then release the deal.` }, epoch)
+    return parked(planned, { reason: 'target_stage_refused', link: item.id, detail: `The target has no stage ${JSON.stringify(wanted)} in this funnel and put the deal into ${JSON.stringify(stands)}. Correct "stages" in the mapping, then release the deal.` }, epoch)
   }
   return succeeded(planned, item.id, epoch)
 }

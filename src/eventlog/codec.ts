@@ -16,7 +16,8 @@ export interface Codec {
   decode (bytes: Buffer): Promise<DomainEvent>
 }
 
-interface Reader { readonly schema: EventSchema, readonly type: avsc.Type, readonly resolver: avsc.Resolver | undefined }
+interface OwnSchema extends EventSchema { readonly type: avsc.Type }
+interface Reader { readonly schema: OwnSchema, readonly type: avsc.Type, readonly resolver: avsc.Resolver | undefined }
 
 const HEADER = 5
 
@@ -25,7 +26,7 @@ const HEADER = 5
  * before. Resolvers are cached per writer's id: building one costs a hundred times the decoding.
  */
 export function createCodec (registry: SchemaIds, dataDir: string): Codec {
-  const schemas = loadSchemas()
+  const schemas = new Map([...loadSchemas()].map(([name, schema]) => [name, { ...schema, type: typeOf(schema.text) }]))
   const memory = openMemory(dataDir)
   const writers = new Map<string, number>()
   const readers = new Map<number, Reader>()
@@ -43,7 +44,7 @@ export function createCodec (registry: SchemaIds, dataDir: string): Codec {
     if (cached !== undefined) return cached
     const remembered = memory.schemaOf(id)
     const text = remembered ?? await registry.schemaOf(id)
-    const type = avsc.Type.forSchema(JSON.parse(text) as avsc.Schema)
+    const type = typeOf(text)
     const schema = schemas.get((type.name ?? '').replace(/^dealbridge\./, ''))
     if (schema === undefined) throw new AppError('record_undecodable', `no event of this version is called ${type.name ?? '?'}`)
     const reader = { schema, type, resolver: text === schema.text ? undefined : schema.type.createResolver(type) }
@@ -76,6 +77,10 @@ export function createCodec (registry: SchemaIds, dataDir: string): Codec {
       }
     }
   }
+}
+
+function typeOf (text: string): avsc.Type {
+  return avsc.Type.forSchema(JSON.parse(text) as avsc.Schema)
 }
 
 interface IdMemory { idOf (text: string): number | undefined, schemaOf (id: number): string | undefined, remember (id: number, text: string): void }

@@ -24,14 +24,15 @@ const FETCH_SILENCE_MS = 30_000
 export function createReader (deps: ReaderDeps): Pick<EventLog, 'subscribe' | 'read'> {
   const { kafka, codec, logger, prefix } = deps
 
-  async function decodeBatch ({ batch, heartbeat }: EachBatchPayload): Promise<RecordBatch> {
+  async function decodeBatch (payload: EachBatchPayload): Promise<RecordBatch> {
+    const { batch } = payload
     const topic = batch.topic.slice(prefix.length) as Topic
     const { partition } = batch
     const records: LogRecord[] = []
     for (const [i, message] of batch.messages.entries()) {
       const record = await decodeOne(message, { topic, partition })
       if (record !== undefined) records.push(record)
-      if (i % 500 === 499) await heartbeat()
+      if (i % 500 === 499) await payload.heartbeat()
     }
     return { topic, partition, firstOffset: BigInt(batch.firstOffset() ?? '0'), nextOffset: BigInt(batch.lastOffset()) + 1n, records }
   }
@@ -140,21 +141,21 @@ export function createReader (deps: ReaderDeps): Pick<EventLog, 'subscribe' | 'r
   return { subscribe, read }
 }
 
-function leaseOn (consumer: Consumer, { batch, heartbeat }: EachBatchPayload): Lease {
+function leaseOn (consumer: Consumer, payload: EachBatchPayload): Lease {
   const lost = new AbortController()
-  const { topic, partition } = batch
+  const { topic, partition } = payload.batch
   return {
     lost: lost.signal,
     async keepAlive () {
       try {
-        await heartbeat()
+        await payload.heartbeat()
       } catch (error) {
         lost.abort()
         throw error
       }
     },
     commit: next => consumer.commitOffsets([{ topic, partition, offset: next.toString() }]),
-    seek: offset => { consumer.seek({ topic, partition, offset: offset.toString() }) }
+    seek: (offset) => { consumer.seek({ topic, partition, offset: offset.toString() }) }
   }
 }
 

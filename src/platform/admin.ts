@@ -24,5 +24,5 @@ export async function startAdmin (options: { host: string, port: number, registr
     server.once('error', reject)
     server.listen(options.port, options.host, resolve)
   })
-  return { stop: () => new Promise(resolve => { server.close(() => resolve()); server.closeAllConnections() }) }
+  return { stop: () => new Promise((resolve) => { server.close(() => resolve()); server.closeAllConnections() }) }
 }

@@ -16,7 +16,7 @@ export function compileExpression (text: string): Expression {
   const used = FORBIDDEN.find(name => text.includes(`${name}(`))
   if (used !== undefined) throw new Error(`${used}() is not allowed; the moment of the transfer is the input "now"`)
   const compiled = jsonata(text)
-  return async input => {
+  return async (input) => {
     const started = performance.now()
     // The callback runs at every step of the evaluation, so an endless expression ends here.
     compiled.assign(ENTRY as unknown as string, () => { if (performance.now() - started > LIMIT_MS) throw new Error('the expression took longer than 100 ms') })

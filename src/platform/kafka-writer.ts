@@ -75,7 +75,7 @@ export class PartitionWriter {
   /** Waits until the queue is empty, at most until `deadline` aborts; then rejects what is left and disconnects. */
   async close (deadline: AbortSignal): Promise<void> {
     if (this.#busy && !deadline.aborted) {
-      await new Promise<void>(resolve => {
+      await new Promise<void>((resolve) => {
         this.#idle.push(resolve)
         deadline.addEventListener('abort', () => resolve(), { once: true })
       })

@@ -28,7 +28,7 @@ export function createKafka (options: KafkaOptions): KafkaClients {
     connectionTimeout: 4000,
     authenticationTimeout: 10000,
     requestTimeout: 4000,
-    socketFactory: guard.socketFactory as never,
+    socketFactory: request => guard.socketFactory(request),
     retry: { initialRetryTime: 100, multiplier: 2, factor: 0.2, maxRetryTime: 2000, retries: 10 },
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
     ...(options.sasl === undefined ? {} : { sasl: options.sasl as SASLOptions })

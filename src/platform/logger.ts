@@ -16,7 +16,7 @@ export interface Logger {
 
 const LABELS: Record<number, string> = { 20: 'DEBUG', 30: 'INFO', 40: 'WARNING', 50: 'ERROR' }
 const clean = (text: string): string => text
-  // eslint-disable-next-line no-control-regex -- control characters are exactly what is taken out
+
   .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ').replace(/\/rest\/[^\s]*/g, '/rest/***').slice(0, 2048)
 
 function allowed (details: Details): Record<string, string | number | boolean | null> {

@@ -57,7 +57,7 @@ export function createOutgoing (): Outgoing {
 
 function post (agent: Agent, request: OutgoingRequest): Promise<Reply> {
   const url = new URL(request.url)
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     let written = false
     let status = 0
     let headers: Readonly<Record<string, string | string[] | undefined>> = {}

@@ -64,8 +64,8 @@ async function findApi (url: string): Promise<string> {
 
 function answers (url: string): Promise<boolean> {
   const { get } = url.startsWith('https:') ? https : http
-  return new Promise(resolve => {
-    const request = get(url, { timeout: TIMEOUT_MS }, response => {
+  return new Promise((resolve) => {
+    const request = get(url, { timeout: TIMEOUT_MS }, (response) => {
       response.resume()
       resolve(response.statusCode === 200 && /json/.test(response.headers['content-type'] ?? ''))
     })

@@ -16,17 +16,17 @@ const STOP_MS = 20_000
  */
 export async function run (starts: readonly (() => Promise<Runnable>)[], report: { ready: (names: string[]) => void, died: (sentence: string) => void }): Promise<number> {
   const running: Runnable[] = []
-  const ended = new Promise<number>(resolve => {
+  const ended = new Promise<number>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(0))
   })
   for (const start of starts) running.push(await start())
-  const died = Promise.race(running.map(async each => {
+  const died = Promise.race(running.map(async (each) => {
     const error = await each.dead
     report.died(`${each.name} cannot go on: ${messageOf(error)}`)
     return 1
   }))
   const over = new AbortController()
-  void waitReady(running, over.signal).then(ready => { if (ready) report.ready(running.map(each => each.name)) })
+  void waitReady(running, over.signal).then((ready) => { if (ready) report.ready(running.map(each => each.name)) })
   const code = await Promise.race([ended, died])
   over.abort()
   const late = new Promise<boolean>(resolve => setTimeout(() => resolve(false), STOP_MS).unref())

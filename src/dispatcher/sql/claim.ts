@@ -2,8 +2,21 @@ import type { Queryable } from '../../platform/postgres.ts'
 import type { Claim } from '../work.ts'
 
 interface Row {
-  portal: string, deal_id: string, target: string, attempt_id: string, attempt_no: number, claim_offset: bigint, claim_count: number, claim_since: Date | null
-  correlation_id: string, causation_id: string | null, tries: number, link: string | null, written_hash: string | null, attempted_modified: bigint | null, attempted_hash: string | null
+  portal: string
+  deal_id: string
+  target: string
+  attempt_id: string
+  attempt_no: number
+  claim_offset: bigint
+  claim_count: number
+  claim_since: Date | null
+  correlation_id: string
+  causation_id: string | null
+  tries: number
+  link: string | null
+  written_hash: string | null
+  attempted_modified: bigint | null
+  attempted_hash: string | null
 }
 
 /**

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto'
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { PortalConfig } from '../../simulator/config.ts'
+import { startSimulator } from '../../simulator/simulator.ts'
+import type { Simulator } from '../../simulator/simulator.ts'
+import { partsDown, partsUp } from '../../src/cli/parts/parts.ts'
+import type { PartsReport } from '../../src/cli/parts/parts.ts'
+import { eventually } from './eventually.ts'
+import { freePortBase } from './services.ts'
+
+const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
+const MAPPING = fileURLToPath(new URL('../../mapping/partner.yaml', import.meta.url))
+export const KEY = 'test-key-for-query-and-ingest-01'
+
+export interface Summary { readonly signals: number, readonly open: number, readonly ends: Readonly<Record<string, number>>, readonly deferred: number, readonly unknown: number }
+export interface Deal { readonly portal: string, readonly deal_id: number, readonly target_deal_id: number | null, readonly state: string, readonly reason: string | null, readonly title: string | null, readonly stage: string | null }
+
+/** A whole dealbridge on real parts of its own, with two source portals and a target that are simulated in this process. */
+export interface System {
+  readonly simulator: Simulator
+  readonly parts: PartsReport
+  readonly ingest: string
+  summary (): Promise<Summary>
+  deal (portal: string, id: number): Promise<Deal | undefined>
+  get (path: string): Promise<unknown>
+  /** Starts processes of the service by name and waits until they are ready. */
+  run (...names: string[]): Promise<ChildProcess>
+  /** Waits until every signal has its end and gives the summary. */
+  settled (signals: number, deadlineMs?: number): Promise<Summary>
+  restartParts (): Promise<void>
+}
+
+/** Brings everything up but the service's own processes; all of it ends with the test. */
+export async function startSystem (t: TestContext, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig> } = {}): Promise<System> {
+  const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-e2e-'))
+  const partsDir = path.join(dir, 'parts')
+  const portBase = await freePortBase()
+  t.after(async () => { await partsDown({ dir: partsDir, wipe: true }); rmSync(dir, { recursive: true, force: true }) })
+  const parts = await partsUp({ dir: partsDir, portBase, brokers: 1 })
+  const [ingestPort, queryPort, ...adminPorts] = await freePorts(2)
+  const source = (name: string, first: number): PortalConfig => ({ name, secret: `secret-${name}`, first_id: first, funnels: [{ id: 0 }, { id: 1 }], custom_fields: [{ name: 'UF_CRM_SOURCE_ID', type: 'string' }, { name: 'UF_CRM_CONTRACT', type: 'string' }], webhooks: [{ url: `http://127.0.0.1:${ingestPort}/webhook/bitrix24/signal-${name}`, kind: 'ui', application_token: `token-${name}` }], limits: { per_second: 20, burst: 100 }, ...options.source })
+  const simulator = await startSimulator({ portals: [source('acme', 1000), source('beta', 7000), { name: 'main', secret: 'secret-main', first_id: 500000, custom_fields: ['UF_CRM_PARTNER_ID', 'UF_CRM_ESB_CONTRACT', 'UF_CRM_IMPORT_DATE'].map(name => ({ name, type: 'string' as const })), limits: { per_second: 20, burst: 100 }, ...options.target }] })
+  t.after(() => simulator.stop())
+  const limits = (config: Partial<PortalConfig> | undefined): object => ({ per_second: 20, burst: 100, ...config?.limits })
+  const config = path.join(dir, 'dealbridge.json')
+  writeFileSync(config, JSON.stringify({
+    version: 1, kafka: { brokers: parts.kafka }, registry: { url: parts.registry }, postgres: { url: parts.postgres }, redis: { url: parts.redis }, data_dir: path.join(dir, 'data'),
+    ingest: { port: ingestPort, api_keys: [{ name: 'test', key: KEY }] }, query: { port: queryPort, api_keys: [{ name: 'test', key: KEY, role: 'operator' }] },
+    admin: { port_base: adminPorts[0] ?? portBase + 50 },
+    portals: [
+      ...['acme', 'beta'].map(name => ({ name, role: 'source', domain: `${name}.bitrix24.ru`, rest_url: simulator.portal(name).restUrl, signal_secret: `signal-${name}`, application_tokens: [`token-${name}`], limits: limits(options.source) })),
+      { name: 'main', role: 'target', domain: 'main.bitrix24.ru', rest_url: simulator.portal('main').restUrl, limits: limits(options.target) }
+    ],
+    routes: [{ from: '*', to: 'main', mapping: MAPPING }]
+  }))
+  await toEnd(spawn(process.execPath, [CLI, 'init', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] }))
+  const query = `http://127.0.0.1:${queryPort}`
+  const get = async (at: string): Promise<unknown> => {
+    const response = await fetch(query + at, { headers: { 'x-api-key': KEY } })
+    if (response.status === 404) return undefined
+    if (!response.ok) throw new Error(`${at}: ${response.status} ${await response.text()}`)
+    return await response.json()
+  }
+  const summary = async (): Promise<Summary> => await get('/v1/summary') as Summary
+  return {
+    simulator, parts, ingest: `http://127.0.0.1:${ingestPort}`, get, summary,
+    deal: async (portal, id) => await get(`/v1/deals/${portal}/${id}`) as Deal | undefined,
+    run: (...names) => runProcesses(t, [...names, '--config', config]),
+    settled: (signals, deadlineMs = 30_000) => eventually(async () => {
+      const now = await summary()
+      return now.signals >= signals && now.open === 0 && now
+    }, { deadlineMs }) as Promise<Summary>,
+    restartParts: async () => { await partsUp({ dir: partsDir, portBase, brokers: 1 }) }
+  }
+}
+
+async function runProcesses (t: TestContext, args: string[]): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [CLI, 'run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  t.after(async () => { child.kill('SIGKILL'); await gone })
+  let [out, said] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
+  child.stderr.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-4000) })
+  await eventually(() => {
+    if (child.exitCode !== null) throw new Error(`run ended: ${said}`)
+    return out.includes('"ready"')
+  }, { deadlineMs: 30_000 }).catch((error: unknown) => { throw new Error(`run ${args.join(' ')} was not ready: ${String(error)}\n${said}`) })
+  return child
+}
+
+async function toEnd (child: ChildProcess): Promise<void> {
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  const code = await new Promise(resolve => child.once('exit', resolve))
+  if (code !== 0) throw new Error(`a command failed: ${said}`)
+}
+
+/** Free ports for one test: `count` alone and then the first of a row of five. */
+async function freePorts (count: number): Promise<number[]> {
+  const single = await Promise.all(Array.from({ length: count }, freePort))
+  return [...single, await freePortBase() + 30 + (randomBytes(1)[0] ?? 0) % 20]
+}
+
+function freePort (): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}
