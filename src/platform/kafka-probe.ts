@@ -1,4 +1,5 @@
 import { Kafka, logLevel } from 'kafkajs'
+import { patchKafkajs } from './kafka-patch.ts'
 
 const PROBE_TOPIC = 'dealbridge-parts-probe'
 
@@ -9,6 +10,7 @@ const PROBE_TOPIC = 'dealbridge-parts-probe'
  * replicas in sync, and an acks=all produce to each partition succeeds. Source: docs/kafka-node.md 4.3.
  */
 export async function probeKafka (brokers: readonly string[]): Promise<void> {
+  patchKafkajs()
   const kafka = new Kafka({ clientId: 'dealbridge-parts', brokers: [...brokers], logLevel: logLevel.NOTHING, connectionTimeout: 1000, requestTimeout: 3000, retry: { retries: 0 } })
   const admin = kafka.admin()
   const producer = kafka.producer({ retry: { retries: 0 } })

@@ -76,8 +76,8 @@ export async function startSystem (t: TestContext, options: { target?: Partial<P
     run: (...names) => runProcesses(t, [...names, '--config', config]),
     settled: (signals, deadlineMs = 30_000) => eventually(async () => {
       const now = await summary()
-      return now.signals >= signals && now.open === 0 && now
-    }, { deadlineMs }) as Promise<Summary>,
+      return now.signals >= signals && now.open === 0 ? now : null
+    }, { deadlineMs }),
     restartParts: async () => { await partsUp({ dir: partsDir, portBase, brokers: 1 }) }
   }
 }
