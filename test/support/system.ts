@@ -6,7 +6,6 @@ import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { PortalConfig } from '../../simulator/config.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
@@ -22,6 +21,9 @@ export const KEY = 'test-key-for-query-and-ingest-01'
 
 export interface Summary { readonly signals: number, readonly open: number, readonly ends: Readonly<Record<string, number>>, readonly deferred: number, readonly unknown: number }
 export interface Deal { readonly portal: string, readonly deal_id: number, readonly target_deal_id: number | null, readonly state: string, readonly reason: string | null, readonly title: string | null, readonly stage: string | null }
+
+/** What ends with the caller: a test's context, or a list of endings. */
+export interface Holder { after (end: () => unknown): void }
 
 /** A whole dealbridge on real parts of its own, with two source portals and a target that are simulated in this process. */
 export interface System {
@@ -39,7 +41,7 @@ export interface System {
 }
 
 /** Brings everything up but the service's own processes; all of it ends with the test. */
-export async function startSystem (t: TestContext, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig> } = {}): Promise<System> {
+export async function startSystem (t: Holder, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig> } = {}): Promise<System> {
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-e2e-'))
   const partsDir = path.join(dir, 'parts')
   const portBase = await freePortBase()
@@ -82,7 +84,7 @@ export async function startSystem (t: TestContext, options: { target?: Partial<P
   }
 }
 
-async function runProcesses (t: TestContext, args: string[]): Promise<ChildProcess> {
+async function runProcesses (t: Holder, args: string[]): Promise<ChildProcess> {
   const child = spawn(process.execPath, [CLI, 'run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
   t.after(async () => { child.kill('SIGKILL'); await gone })

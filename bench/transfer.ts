@@ -1,0 +1,49 @@
+// How soon a change lands at a quiet portal, and how fast a backlog drains under the portal's own limit of 2 requests/s.
+// Prints one JSON object. The reference of the backlog is the portal's ceiling: 50 writes in each of 2 requests a second.
+import os from 'node:os'
+import { eventually } from '../test/support/eventually.ts'
+import { startSystem } from '../test/support/system.ts'
+import type { Holder } from '../test/support/system.ts'
+
+const BACKLOG = Number(process.env['DEALS'] ?? '3000')
+const CEILING = 100
+const endings: (() => unknown)[] = []
+const holder: Holder = { after: (end) => { endings.push(end) } }
+const limits = { per_second: 2, burst: 50, operating_seconds: 480 }
+
+try {
+  const system = await startSystem(holder, { source: { latency_ms: 50, limits }, target: { latency_ms: 50, limits } })
+  const [acme, beta, main] = ['acme', 'beta', 'main'].map(name => system.simulator.portal(name))
+  if (acme === undefined || beta === undefined || main === undefined) throw new Error('a portal is missing')
+  await system.run('ingest', 'projector', 'query')
+  for (let i = 0; i < BACKLOG; i += 1) (i % 2 === 0 ? acme : beta).create({ TITLE: `Deal ${i}`, CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', OPPORTUNITY: i, CURRENCY_ID: 'RUB' })
+  await Promise.all([acme.idle(), beta.idle()])
+  await eventually(async () => (await system.summary()).signals >= BACKLOG, { deadlineMs: 60_000 })
+  await system.run('dispatcher')
+  const first = performance.now()
+  await eventually(() => main.deals().length >= BACKLOG, { deadlineMs: 300_000 })
+  const seconds = (performance.now() - first) / 1000
+  const backlog = { deals: BACKLOG, seconds: round(seconds), writesPerSecond: round(BACKLOG / seconds), ofCeiling: round(BACKLOG / seconds / CEILING), refused: main.stats().refused, throttled: main.stats().throttled, highestLevel: round(main.stats().highestLevel) }
+  await system.settled(BACKLOG, 60_000)
+  // The budget fills again while nothing is asked of it.
+  const quietFrom = performance.now()
+  await eventually(() => performance.now() - quietFrom > 20_000, { deadlineMs: 30_000, everyMs: 500 })
+  const times: number[] = []
+  for (let i = 0; i < 15; i += 1) {
+    const id = acme.create({ TITLE: `Quiet ${i}`, CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', OPPORTUNITY: i, CURRENCY_ID: 'RUB' })
+    const changed = performance.now()
+    await eventually(() => main.deals().some(deal => deal['ORIGIN_ID'] === `acme:${id}`), { deadlineMs: 30_000, everyMs: 2 })
+    times.push(performance.now() - changed)
+    const landed = performance.now()
+    await eventually(() => performance.now() - landed > 1500, { everyMs: 100 })
+  }
+  const sorted = times.toSorted((a, b) => a - b)
+  process.stdout.write(`${JSON.stringify({ bench: 'transfer', at: new Date().toISOString(), cpu: os.cpus()[0]?.model, cores: os.cpus().length, backlog, quiet: { changes: times.length, medianMs: round(sorted[7] ?? 0), slowestMs: round(sorted.at(-1) ?? 0) } })}\n`)
+} finally {
+  for (const end of endings.toReversed()) await end()
+}
+process.exit()
+
+function round (value: number): number {
+  return Math.round(value * 100) / 100
+}
