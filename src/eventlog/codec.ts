@@ -29,14 +29,22 @@ export function createCodec (registry: SchemaIds, dataDir: string): Codec {
   const schemas = new Map([...loadSchemas()].map(([name, schema]) => [name, { ...schema, type: typeOf(schema.text) }]))
   const memory = openMemory(dataDir)
   const writers = new Map<string, number>()
+  const asked = new Map<string, Promise<number>>()
   const readers = new Map<number, Reader>()
 
-  async function writerId (schema: EventSchema): Promise<number> {
-    const known = writers.get(schema.name) ?? memory.idOf(schema.text)
+  async function findWriterId (schema: EventSchema): Promise<number> {
+    const known = memory.idOf(schema.text)
     const id = known ?? await registry.idOf(schema.subject, schema.text)
     if (known === undefined) memory.remember(id, schema.text)
     writers.set(schema.name, id)
     return id
+  }
+
+  // One question for all who wait for the same schema: answers that overtake each other would change the order of a key.
+  function writerId (schema: EventSchema): Promise<number> {
+    const question = asked.get(schema.name) ?? findWriterId(schema).finally(() => asked.delete(schema.name))
+    asked.set(schema.name, question)
+    return question
   }
 
   async function readerOf (id: number): Promise<Reader> {
@@ -44,10 +52,10 @@ export function createCodec (registry: SchemaIds, dataDir: string): Codec {
     if (cached !== undefined) return cached
     const remembered = memory.schemaOf(id)
     const text = remembered ?? await registry.schemaOf(id)
-    const type = typeOf(text)
+    const type = readable(id, () => typeOf(text))
     const schema = schemas.get((type.name ?? '').replace(/^dealbridge\./, ''))
     if (schema === undefined) throw new AppError('record_undecodable', `no event of this version is called ${type.name ?? '?'}`)
-    const reader = { schema, type, resolver: text === schema.text ? undefined : schema.type.createResolver(type) }
+    const reader = { schema, type, resolver: text === schema.text ? undefined : readable(id, () => schema.type.createResolver(type)) }
     if (remembered === undefined) memory.remember(id, text)
     readers.set(id, reader)
     return reader
@@ -76,6 +84,15 @@ export function createCodec (registry: SchemaIds, dataDir: string): Codec {
         throw new AppError('record_undecodable', `the bytes do not fit schema ${id} (${reader.schema.name}): ${messageOf(error)}`, { cause: error })
       }
     }
+  }
+}
+
+/** A schema that cannot be read, or not by ours, makes its records undecodable: waiting would not help. */
+function readable<T> (id: number, build: () => T): T {
+  try {
+    return build()
+  } catch (error) {
+    throw new AppError('record_undecodable', `schema ${id} cannot be read: ${messageOf(error)}`, { cause: error })
   }
 }
 

@@ -24,6 +24,8 @@ export interface KafkaLogOptions {
 }
 
 const QUEUE_BYTES = 32 * 1024 * 1024
+// A longer foreign record is cut: refused, it would hold up its partition for ever.
+const QUARANTINE_BYTES = 600_000
 
 /** The log on Kafka. Starts while broker and registry are away and goes on trying. */
 export function createKafkaLog (options: KafkaLogOptions): Promise<EventLog> {
@@ -52,7 +54,7 @@ export function createKafkaLog (options: KafkaLogOptions): Promise<EventLog> {
     kafka, codec, logger, prefix,
     quarantine: async ({ topic, partition, offset, key, value, error }) => {
       const headers = { 'origin-topic': topic, 'origin-partition': String(partition), 'origin-offset': offset.toString(), error: error.slice(0, 1000) }
-      await writers.of(prefix + QUARANTINE, 0).append({ key, value, headers })
+      await writers.of(prefix + QUARANTINE, 0).append({ key, value: value.subarray(0, QUARANTINE_BYTES), headers })
       quarantined.inc({ topic })
       logger.log('error', 'record_quarantined', { topic, partition, offset, error })
     }

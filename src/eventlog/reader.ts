@@ -69,7 +69,8 @@ export function createReader (deps: ReaderDeps): Pick<EventLog, 'subscribe' | 'r
       await asPlainError(async () => {
         const batch = await decodeBatch(payload)
         await options.onBatch(batch, leaseOn(consumer, payload))
-        payload.resolveOffset(payload.batch.lastOffset())
+        // After a seek this batch no longer says where the partition stands.
+        if (!payload.isStale()) payload.resolveOffset(payload.batch.lastOffset())
       })
     }
 
@@ -123,7 +124,14 @@ export function createReader (deps: ReaderDeps): Pick<EventLog, 'subscribe' | 'r
           const end = left.get(batch.partition)
           if (end === undefined) return
           const records = batch.records.filter(r => r.offset >= begin && r.offset < end)
-          await onBatch({ ...batch, firstOffset: batch.firstOffset > begin ? batch.firstOffset : begin, nextOffset: batch.nextOffset < end ? batch.nextOffset : end, records })
+          // A fetch that was under way before the seek may bring what lies before the beginning.
+          if (batch.nextOffset <= begin) return
+          try {
+            await onBatch({ ...batch, firstOffset: batch.firstOffset > begin ? batch.firstOffset : begin, nextOffset: batch.nextOffset < end ? batch.nextOffset : end, records })
+          } catch (error) {
+            done.reject(error)
+            return
+          }
           payload.resolveOffset(payload.batch.lastOffset())
           if (batch.nextOffset >= end) left.delete(batch.partition)
           if (left.size === 0) done.resolve()

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { AppError } from '../platform/errors.ts'
+import type { SchemaIds } from '../platform/schema-registry.ts'
+import { createCodec } from './codec.ts'
+import { schemaFiles } from './schemas.ts'
+import { upcast } from './upcast.ts'
+
+const EXAMPLES = new URL('../../schemas/examples/', import.meta.url)
+const files = schemaFiles()
+const idOf = (text: string): number => files.findIndex(file => file.text === text) + 1
+
+/** A registry that knows the repository's schemas, until it is `away`. */
+function registry (state: { away: boolean } = { away: false }): SchemaIds {
+  const answer = <T>(value: T | undefined): Promise<T> => {
+    if (state.away) return Promise.reject(new AppError('registry_away', 'away', { retryable: true }))
+    return value === undefined ? Promise.reject(new AppError('record_undecodable', 'unknown')) : Promise.resolve(value)
+  }
+  return {
+    idOf: (_subject, schema) => answer(idOf(schema)),
+    schemaOf: id => answer(files[id - 1]?.text),
+    register: (_subject, schema) => answer(idOf(schema))
+  }
+}
+
+function folder (t: TestContext): string {
+  const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-codec-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+const header = (id: number): Buffer => Buffer.from([0, 0, 0, id >> 8, id & 255])
+
+test('every version of every event has a golden record that decodes to its values and encodes to its bytes', async (t) => {
+  const codec = createCodec(registry(), folder(t))
+  const examples = readdirSync(EXAMPLES)
+  assert.equal(examples.length, files.length)
+  for (const { name, version, text } of files) {
+    const golden = JSON.parse(readFileSync(new URL(`${name}.v${version}.json`, EXAMPLES), 'utf8')) as { record: Record<string, unknown>, hex: string }
+    const bytes = Buffer.concat([header(idOf(text)), Buffer.from(golden.hex, 'hex')])
+    const event = await codec.decode(bytes)
+    assert.deepEqual({ ...event }, { ...upcast(name, golden.record) }, name)
+    assert.equal((await codec.encode(event)).toString('hex'), bytes.toString('hex'), name)
+  }
+})
+
+test('bytes without the header, with an unknown id, or cut short are undecodable', async (t) => {
+  const codec = createCodec(registry(), folder(t))
+  for (const bytes of [Buffer.alloc(0), Buffer.from('text'), header(999), Buffer.concat([header(1), Buffer.from([200, 1])])]) {
+    await assert.rejects(codec.decode(bytes), { code: 'record_undecodable' })
+  }
+})
+
+test('an outage of the registry stops nobody who has met the schema before, also after a restart', async (t) => {
+  const state = { away: false }
+  const dir = folder(t)
+  const golden = JSON.parse(readFileSync(new URL('DealChangeSignalled.v1.json', EXAMPLES), 'utf8')) as { record: Record<string, unknown> }
+  const event = upcast('DealChangeSignalled', golden.record)
+  const bytes = await createCodec(registry(state), dir).encode(event)
+  state.away = true
+  const restarted = createCodec(registry(state), dir)
+  assert.equal((await restarted.encode(event)).toString('hex'), bytes.toString('hex'))
+  assert.deepEqual({ ...await restarted.decode(bytes) }, { ...event })
+  await assert.rejects(restarted.decode(header(999)), { code: 'registry_away', retryable: true })
+})
