@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { parse } from 'yaml'
@@ -32,14 +32,13 @@ async function stop (): Promise<void> {
 }
 
 function save (from: Simulator, to: string): void {
-  writeFileSync(to, JSON.stringify(Object.fromEntries(from.portals().map(p => [p.name, p.store.dump()]))))
+  // Renamed into place: a kill in the middle leaves the state before.
+  writeFileSync(`${to}.new`, JSON.stringify(Object.fromEntries(from.portals().map(p => [p.name, p.store.dump()]))))
+  renameSync(`${to}.new`, to)
 }
 
 function load (into: Simulator, from: string): void {
-  try {
-    const states = JSON.parse(readFileSync(from, 'utf8')) as Record<string, unknown>
-    for (const portal of into.portals()) if (states[portal.name] !== undefined) portal.store.load(states[portal.name])
-  } catch {
-    // The first start has no state.
-  }
+  if (!existsSync(from)) return
+  const states = JSON.parse(readFileSync(from, 'utf8')) as Record<string, unknown>
+  for (const portal of into.portals()) if (states[portal.name] !== undefined) portal.store.load(states[portal.name])
 }

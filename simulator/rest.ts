@@ -166,7 +166,16 @@ function readParams (body: string, type: string): Params {
 
 function occasionOf (method: string, params: Params): Occasion {
   const cmd = method === 'batch' ? Object.values(params['cmd'] as Record<string, string> | undefined ?? {}) : []
-  return { methods: [method, ...cmd.map(text => String(text).split('?')[0] ?? '')], text: [JSON.stringify(params), ...cmd.map(text => decodeURIComponent(String(text)))].join(' ') }
+  return { methods: [method, ...cmd.map(text => String(text).split('?')[0] ?? '')], text: [JSON.stringify(params), ...cmd.map(text => decoded(String(text)))].join(' ') }
+}
+
+/** Percent-decoded where it can be: a stray percent sign is a text like any other. */
+function decoded (text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function commandsOf (method: string, params: Params): JournalTarget[] {
