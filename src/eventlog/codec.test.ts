@@ -67,3 +67,23 @@ test('an outage of the registry stops nobody who has met the schema before, also
   assert.deepEqual({ ...await restarted.decode(bytes) }, { ...event })
   await assert.rejects(restarted.decode(header(999)), { code: 'registry_away', retryable: true })
 })
+
+test('a schema that cannot be read, or not by ours, makes its records undecodable', async (t) => {
+  const foreign: Record<number, string> = {
+    50: '{"type":"nonsense"}',
+    51: '{"type":"record","name":"dealbridge.Unheard","fields":[]}',
+    52: '{"type":"record","name":"dealbridge.DealChangeSignalled","fields":[{"name":"eventId","type":"long"}]}'
+  }
+  const codec = createCodec({ ...registry(), schemaOf: id => Promise.resolve(foreign[id] ?? '') }, folder(t))
+  for (const id of [50, 51, 52, 53]) await assert.rejects(codec.decode(header(id)), { code: 'record_undecodable' }, String(id))
+})
+
+test('all who wait for the id of a schema ask once and go on in their order', async (t) => {
+  const golden = JSON.parse(readFileSync(new URL('DealChangeSignalled.v1.json', EXAMPLES), 'utf8')) as { record: Record<string, unknown> }
+  let asked = 0
+  const codec = createCodec({ ...registry(), idOf: (_subject, schema) => Promise.resolve(idOf(schema)).finally(() => { asked += 1 }) }, folder(t))
+  const order: number[] = []
+  await Promise.all(Array.from({ length: 10 }, (_, i) => codec.encode(upcast('DealChangeSignalled', golden.record)).then(() => order.push(i))))
+  assert.equal(asked, 1)
+  assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+})

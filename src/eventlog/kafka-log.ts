@@ -1,5 +1,5 @@
 import { AppError } from '../platform/errors.ts'
-import { createKafka } from '../platform/kafka.ts'
+import { createKafka, topicEnds } from '../platform/kafka.ts'
 import type { KafkaClients, KafkaOptions } from '../platform/kafka.ts'
 import { PARTITIONS, partitionOf } from '../platform/kafka-partition.ts'
 import { PartitionWriter } from '../platform/kafka-writer.ts'
@@ -93,10 +93,8 @@ async function endsOf (kafka: KafkaClients, topic: string): Promise<Map<number, 
   const admin = kafka.admin()
   await admin.connect()
   try {
-    const offsets = await admin.fetchTopicOffsets(topic)
-    const ends = new Map(Array.from({ length: PARTITIONS }, (_, partition) => [partition, 0n]))
-    for (const { partition, high } of offsets) ends.set(partition, BigInt(high))
-    return ends
+    const none = Array.from({ length: PARTITIONS }, (_, partition) => [partition, 0n] as const)
+    return new Map([...none, ...await topicEnds(admin, topic)])
   } finally {
     await admin.disconnect()
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from '../platform/errors.ts'
+import { topicEnds } from '../platform/kafka.ts'
 import type { Consumer, EachBatchPayload, KafkaClients, KafkaMessage } from '../platform/kafka.ts'
 import { monotonicMs } from '../platform/clock.ts'
 import { messageOf } from '../platform/logger.ts'
@@ -57,7 +58,11 @@ export function createReader (deps: ReaderDeps): Pick<EventLog, 'subscribe' | 'r
     let lastFetch = -Infinity
     let joined = false
     let stopped = false
-    consumer.on(consumer.events.GROUP_JOIN, () => { joined = true })
+    let generation = 0
+    consumer.on(consumer.events.GROUP_JOIN, () => {
+      joined = true
+      generation += 1
+    })
     consumer.on(consumer.events.FETCH, () => { lastFetch = monotonicMs() })
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       joined = false
@@ -67,10 +72,13 @@ export function createReader (deps: ReaderDeps): Pick<EventLog, 'subscribe' | 'r
 
     async function eachBatch (payload: EachBatchPayload): Promise<void> {
       await asPlainError(async () => {
+        const begunIn = generation
         const batch = await decodeBatch(payload)
-        await options.onBatch(batch, leaseOn(consumer, payload))
-        // After a seek this batch no longer says where the partition stands.
-        if (!payload.isStale()) payload.resolveOffset(payload.batch.lastOffset())
+        const lease = leaseOn(consumer, payload)
+        await options.onBatch(batch, lease)
+        // After a seek or a rebalance this batch no longer says where the partition stands.
+        if (payload.isStale() || !payload.isRunning() || lease.lost.aborted || generation !== begunIn) return
+        payload.resolveOffset(payload.batch.lastOffset())
       })
     }
 
@@ -108,36 +116,45 @@ export function createReader (deps: ReaderDeps): Pick<EventLog, 'subscribe' | 'r
     const consumer = kafka.consumer(group)
     try {
       const left = new Map<number, bigint>()
-      const offsets = await admin.fetchTopicOffsets(prefix + topic)
-      for (const { partition, high } of offsets) if (BigInt(high) > (from.get(partition) ?? 0n)) left.set(partition, BigInt(high))
+      const next = new Map(from)
+      for (const [partition, end] of await topicEnds(admin, prefix + topic)) if (end > (from.get(partition) ?? 0n)) left.set(partition, end)
       if (left.size === 0) return
       await consumer.connect()
       await consumer.subscribe({ topics: [prefix + topic], fromBeginning: true })
       const done = Promise.withResolvers<void>()
       consumer.on(consumer.events.CRASH, ({ payload }) => { if (!payload.restart) done.reject(payload.error) })
+      // At each join, not after `run`: that returns before the group is there when its first try to join fails.
+      consumer.on(consumer.events.GROUP_JOIN, () => {
+        for (const partition of left.keys()) consumer.seek({ topic: prefix + topic, partition, offset: (next.get(partition) ?? 0n).toString() })
+      })
       await consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
         eachBatch: payload => asPlainError(async () => {
           const batch = await decodeBatch(payload)
-          const begin = from.get(batch.partition) ?? 0n
           const end = left.get(batch.partition)
-          if (end === undefined) return
-          const records = batch.records.filter(r => r.offset >= begin && r.offset < end)
-          // A fetch that was under way before the seek may bring what lies before the beginning.
-          if (batch.nextOffset <= begin) return
-          try {
-            await onBatch({ ...batch, firstOffset: batch.firstOffset > begin ? batch.firstOffset : begin, nextOffset: batch.nextOffset < end ? batch.nextOffset : end, records })
-          } catch (error) {
-            done.reject(error)
+          if (end === undefined) {
+            payload.resolveOffset(payload.batch.lastOffset())
             return
+          }
+          // A fetch that was under way before the seek may bring what lies before the beginning, and the seek what was read.
+          const begin = next.get(batch.partition) ?? 0n
+          const firstOffset = batch.firstOffset > begin ? batch.firstOffset : begin
+          const nextOffset = batch.nextOffset < end ? batch.nextOffset : end
+          if (firstOffset < nextOffset) {
+            try {
+              await onBatch({ ...batch, firstOffset, nextOffset, records: batch.records.filter(r => r.offset >= begin && r.offset < end) })
+            } catch (error) {
+              done.reject(error)
+              return
+            }
+            next.set(batch.partition, nextOffset)
           }
           payload.resolveOffset(payload.batch.lastOffset())
           if (batch.nextOffset >= end) left.delete(batch.partition)
           if (left.size === 0) done.resolve()
         })
       })
-      for (const partition of left.keys()) consumer.seek({ topic: prefix + topic, partition, offset: (from.get(partition) ?? 0n).toString() })
       await done.promise
     } finally {
       await consumer.disconnect().catch(() => undefined)

@@ -74,3 +74,21 @@ export async function ensureTopics (kafka: KafkaClients, topics: readonly { read
     await admin.disconnect()
   }
 }
+
+const ENDS_PATIENCE_MS = 15_000
+
+/**
+ * The offset after the last record of each partition. Asks again while a leader is being chosen or has just been: the
+ * client passes that answer on as an error although it calls it retriable. Throws it after 15 s.
+ */
+export async function topicEnds (admin: Admin, topic: string): Promise<Map<number, bigint>> {
+  const patience = AbortSignal.timeout(ENDS_PATIENCE_MS)
+  for (let wait = 50; ; wait = Math.min(wait * 2, 1000)) {
+    try {
+      return new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, BigInt(high)]))
+    } catch (error) {
+      if (patience.aborted || (error as { retriable?: boolean }).retriable !== true) throw error
+      await new Promise(resolve => setTimeout(resolve, wait))
+    }
+  }
+}

@@ -1,0 +1,4 @@
+import { logContract } from './contract.ts'
+import { createMemoryLog } from './memory-log.ts'
+
+logContract('in memory', () => Promise.resolve(createMemoryLog()))
