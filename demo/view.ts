@@ -11,6 +11,17 @@ export async function readDeals (world: World, limit: number): Promise<DealRow[]
   return (await get(world, `/v1/deals?limit=${limit}`) as { items: DealRow[] }).items
 }
 
+/** How many deals stand landed now, however many there are. */
+export async function countLanded (world: World): Promise<number> {
+  let [count, cursor] = [0, '']
+  for (;;) {
+    const page = await get(world, `/v1/deals?state=landed&limit=500${cursor}`) as { items: DealRow[], cursor: string | null }
+    count += page.items.length
+    if (page.cursor === null) return count
+    cursor = `&cursor=${encodeURIComponent(page.cursor)}`
+  }
+}
+
 async function get (world: World, path: string): Promise<unknown> {
   const response = await fetch(world.query + path, { headers: { 'x-api-key': world.key } })
   if (!response.ok) throw new Error(`query answered ${response.status} to ${path}`)

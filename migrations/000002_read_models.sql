@@ -242,7 +242,7 @@ select portal, read_v1.id_number(deal_id) as deal_id, read_v1.id_number(target_d
   case state
     when 'unknown' then 'Nothing: the target portal is asked at next_try_at, and nothing is sent for this deal until then.'
     when 'deferred' then 'Nothing: it is tried again by itself at next_try_at. If it stays, look at the portal and its limits.'
-    else 'Correct the cause, then run: dealbridge parked release ' || portal || ':' || deal_id || ' --yes. The next change of the deal tries again by itself.'
+    else 'Correct the cause, then ask for the transfer again (POST /v1/transfers). The next change of the deal does the same by itself.'
   end as what_to_do,
   last_event_at as since, next_try_at, attempts
 from read_v1.deal where state in ('parked', 'deferred', 'unknown');

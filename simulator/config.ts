@@ -22,20 +22,14 @@ export interface WebhookConfig {
   /** `event_handler_id` of the subscription. */
   id?: number
 }
-export interface AppConfig { client_id: string, client_secret: string, application_token?: string, user_id?: number, refresh_token?: string }
 export interface UserConfig { ID: number, NAME?: string, LAST_NAME?: string, EMAIL?: string, ACTIVE?: boolean }
 /** What public sources leave open; defaults are the documented or likelier side. */
 export interface Switches {
   refused_calls_fill_bucket: boolean
-  operating_charge: 'nested' | 'batch' | 'both'
   operating_floor_ms: number
-  noop_deal_update_fires: boolean
-  rows_fire_update: boolean
-  ts: 'queued' | 'sent'
   event_handler_id: boolean
   endpoints: boolean
   handler_timeout_ms: number
-  robot_saves: number
 }
 export interface PortalConfig {
   name: string
@@ -52,11 +46,9 @@ export interface PortalConfig {
   funnels?: FunnelConfig[]
   custom_fields?: CustomFieldConfig[]
   currencies?: string[]
-  sources?: string[]
   types?: string[]
   users?: UserConfig[]
   webhooks?: WebhookConfig[]
-  apps?: AppConfig[]
   switches?: Partial<Switches>
 }
 export interface SimulatorConfig { control_port?: number, journal?: string, state_file?: string, seed?: number, portals: PortalConfig[] }
@@ -78,8 +70,8 @@ export function settle (config: PortalConfig): PortalSettings {
   if (!/^[+-]\d\d:\d\d$/.test(zone)) throw new Error(`zone of ${config.name} must look like +03:00`)
   const userId = config.user_id ?? 1
   return {
-    port: 0, latency_ms: 0, command_ms: 0, first_id: 1, webhooks: [], apps: [],
-    currencies: ['RUB', 'USD', 'EUR'], sources: ['CALL', 'EMAIL', 'WEB', 'OTHER'], types: ['SALE', 'COMPLEX', 'GOODS', 'SERVICES'],
+    port: 0, latency_ms: 0, command_ms: 0, first_id: 1, webhooks: [],
+    currencies: ['RUB', 'USD', 'EUR'], types: ['SALE', 'COMPLEX', 'GOODS', 'SERVICES'],
     users: [{ ID: userId, NAME: 'Integration', LAST_NAME: 'User', EMAIL: `user${userId}@${config.name}.example`, ACTIVE: true }],
     ...config,
     zone, user_id: userId,
@@ -90,8 +82,7 @@ export function settle (config: PortalConfig): PortalSettings {
     limits: { per_second: 2, burst: 50, operating_seconds: 480, ...config.limits },
     funnels: (config.funnels ?? [{ id: 0 }]).map(funnel => settleFunnel(funnel)),
     switches: {
-      refused_calls_fill_bucket: false, operating_charge: 'nested', operating_floor_ms: 0, noop_deal_update_fires: true,
-      rows_fire_update: false, ts: 'queued', event_handler_id: true, endpoints: true, handler_timeout_ms: 30_000, robot_saves: 0,
+      refused_calls_fill_bucket: false, operating_floor_ms: 0, event_handler_id: true, endpoints: true, handler_timeout_ms: 30_000,
       ...config.switches
     }
   }

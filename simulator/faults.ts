@@ -23,6 +23,8 @@ export interface FaultSpec {
   times?: number
   /** Delay of `late` and `slow`. */
   ms?: number
+  /** Code of a `command_fails`, ERROR_CORE when absent. */
+  code?: string
   /** Commands a `batch_cut` lets through. */
   after?: number
 }

@@ -34,7 +34,8 @@ export function createRest (deps: RestDeps): (request: IncomingMessage, response
       if (operating.blocked('webhook', name, settings.limits.operating_seconds)) { deps.count('throttled'); throw methodBlocked() }
       if (settings.command_ms > 0) await deps.pause(settings.command_ms)
       const occasion = { methods: [name], text: JSON.stringify(params) }
-      if (faults.strike('write', occasion, ['command_fails']) !== undefined) throw new RestError('ERROR_CORE', 'The command failed')
+      const failing = faults.strike('write', occasion, ['command_fails'])
+      if (failing !== undefined) throw new RestError(failing.code ?? 'ERROR_CORE', 'The command failed')
       if (faults.strike('limit', occasion, ['operating']) !== undefined) { deps.count('throttled'); throw methodBlocked() }
       const page = handler(params)
       if (WRITES.test(name)) journal.write(settings.name, { kind: 'applied', ...targetOf(name, params, page) })
@@ -82,6 +83,7 @@ export function createRest (deps: RestDeps): (request: IncomingMessage, response
 
     if (path === null || Number(path[1]) !== settings.user_id || path[2] !== settings.secret) return refuse(401, 'NO_AUTH_FOUND', 'Wrong authorization data')
     const auth = faults.strike('auth', occasion)
+    if (auth?.mode === 'redirect') return send(302, '<html></html>', 'text/html')
     if (auth !== undefined) return refuseAuth(auth, refuse)
     if (faults.strike('limit', occasion, ['overload']) !== undefined) return refuse(503, 'OVERLOAD_LIMIT', 'REST API is blocked due to overload')
     if (faults.strike('limit', occasion, ['full']) !== undefined) buckets.fill(request.socket.remoteAddress ?? '', settings.limits.burst)
@@ -188,12 +190,15 @@ function commandsOf (method: string, params: Params): JournalTarget[] {
 
 function targetOf (method: string, params: Params, page?: Page): JournalTarget {
   const fields = (params['fields'] ?? {}) as Record<string, unknown>
-  const added = (page?.result as { item?: { id?: number } } | undefined)?.item?.id
+  // Both families: camelCase in the universal one, capitals in the old one, whose add answers the id alone.
+  const originator = asText(fields['originatorId'] ?? fields['ORIGINATOR_ID'])
+  const origin = asText(fields['originId'] ?? fields['ORIGIN_ID'])
+  const added = typeof page?.result === 'number' ? page.result : (page?.result as { item?: { id?: number } } | undefined)?.item?.id
   const id = added ?? (params['id'] === undefined ? undefined : Number(params['id']))
   return {
     method,
     ...(id === undefined ? {} : { dealId: id }),
-    ...(fields['originatorId'] === undefined ? {} : { originatorId: asText(fields['originatorId']) }),
-    ...(fields['originId'] === undefined ? {} : { originId: asText(fields['originId']) })
+    ...(originator === '' ? {} : { originatorId: originator }),
+    ...(origin === '' ? {} : { originId: origin })
   }
 }

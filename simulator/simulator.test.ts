@@ -96,6 +96,39 @@ test('a stage that is not in the funnel is replaced by the first one, silently',
   assert.equal((body['result'] as { item: { stageId: string } }).item.stageId, 'NEW')
 })
 
+test('adds are counted by their ORIGIN pair, in both families', async (t) => {
+  const at = await portal(t)
+  await call(at, 'crm.item.add', { entityTypeId: 2, fields: { title: 'A', originatorId: 'x', originId: '1' } })
+  await call(at, 'crm.deal.add', { fields: { TITLE: 'B', ORIGINATOR_ID: 'x', ORIGIN_ID: '1' } })
+  await call(at, 'crm.deal.add', { fields: { TITLE: 'C', ORIGINATOR_ID: 'y', ORIGIN_ID: '1' } })
+  assert.deepEqual(at.stats().adds, { 'x/1': 2, 'y/1': 1 })
+})
+
+test('a late webhook arrives after a newer one, and a move to another funnel reaches apps alone', async (t) => {
+  const bodies: string[] = []
+  const server = http.createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => { body += chunk.toString() }).on('end', () => { bodies.push(`${request.url} ${new URLSearchParams(body).get('event')}`); response.end() })
+  })
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  t.after(() => { server.close() })
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const at = await portal(t, { funnels: [{ id: 0 }, { id: 1 }], webhooks: [{ url: `${base}/ui`, kind: 'ui' }, { url: `${base}/app`, kind: 'app' }] })
+  at.fault({ where: 'webhook', mode: 'late', method: 'ONCRMDEALADD', times: 1, ms: 100 })
+  const id = at.create({ TITLE: 'A' })
+  at.move(id, 'C1:NEW')
+  await at.idle()
+  assert.deepEqual(bodies, ['/app ONCRMDEALADD', '/app ONCRMDEALMOVETOCATEGORY', '/ui ONCRMDEALADD'])
+})
+
+test('a renamed portal answers 302, and a percent sign alone does not cut a batch', async (t) => {
+  const at = await portal(t)
+  at.fault({ where: 'auth', mode: 'redirect', times: 1 })
+  assert.equal((await fetch(`${at.restUrl}user.current`, { redirect: 'manual' })).status, 302)
+  await call(at, 'batch', { cmd: { a: 'crm.item.add?entityTypeId=2&fields[title]=100%' } })
+  assert.equal(at.deals()[0]?.['TITLE'], '100%')
+})
+
 test('a wrong secret is answered 401 NO_AUTH_FOUND', async (t) => {
   const at = await portal(t)
   const response = await fetch(at.restUrl.replace(/[^/]+\/$/, 'wrong/') + 'user.current')

@@ -11,7 +11,7 @@ import { createBuckets, createOperating } from './limits.ts'
 import { createRest } from './rest.ts'
 import { createStore } from './store.ts'
 import type { Record_, Store } from './store.ts'
-import { createOutbox } from './webhooks.ts'
+import { EVENTS, createOutbox } from './webhooks.ts'
 
 export interface PortalStats {
   requests: number
@@ -20,7 +20,7 @@ export interface PortalStats {
   commands: number
   batches: number
   highestLevel: number
-  /** Applied adds by ORIGIN_ID. */
+  /** Applied adds by ORIGIN pair, `originator/origin`. */
   adds: Record<string, number>
 }
 
@@ -73,7 +73,7 @@ async function startPortal (config: PortalConfig, deps: { now: () => number, jou
   const store = createStore(settings, now, (saved) => {
     journal.write(settings.name, { kind: 'save', dealId: saved.id, event: saved.kind, changed: saved.changed })
     outbox.saved(saved)
-    if (saved.type === 2 && saved.kind !== 'deleted' && faults.strike('data', { methods: [saved.kind], text: String(saved.id) }) !== undefined) store.remove(2, saved.id, settings.user_id)
+    if (saved.type === 2 && saved.kind !== 'deleted' && faults.strike('data', { methods: [EVENTS[saved.kind]], text: String(saved.id) }, ['vanish']) !== undefined) store.remove(2, saved.id, settings.user_id)
   })
   const rest = createRest({
     settings, store, faults, journal, buckets, operating: createOperating(now), now,
@@ -93,7 +93,8 @@ async function startPortal (config: PortalConfig, deps: { now: () => number, jou
     restUrl: `http://127.0.0.1:${port}/rest/${settings.user_id}/${settings.secret}/`,
     create: fields => store.add(2, fields, by),
     update: (id, fields) => { store.update(2, id, fields, by) },
-    move: (id, stage) => { store.update(2, id, { STAGE_ID: stage }, by) },
+    // A stage names its funnel, so a person's move may lead to another one.
+    move: (id, stage) => { store.update(2, id, { STAGE_ID: stage, CATEGORY_ID: Number(/^C(\d+):/.exec(stage)?.[1] ?? 0) }, by) },
     remove: (id) => { store.remove(2, id, by) },
     deal: id => store.all(2).get(id),
     deals: () => [...store.all(2).values()],
@@ -111,7 +112,9 @@ async function startPortal (config: PortalConfig, deps: { now: () => number, jou
 function addsByOrigin (entries: JournalEntry[]): Record<string, number> {
   const adds: Record<string, number> = {}
   for (const entry of entries) {
-    if (entry.kind === 'applied' && entry.method?.endsWith('.add') === true && entry.originId !== undefined) adds[entry.originId] = (adds[entry.originId] ?? 0) + 1
+    if (entry.kind !== 'applied' || entry.method?.endsWith('.add') !== true || entry.originId === undefined) continue
+    const pair = `${entry.originatorId ?? ''}/${entry.originId}`
+    adds[pair] = (adds[pair] ?? 0) + 1
   }
   return adds
 }

@@ -6,7 +6,8 @@ import type { Journal } from './journal.ts'
 import { buildQuery } from './php.ts'
 import type { Saved } from './store.ts'
 
-const EVENTS = { added: 'ONCRMDEALADD', updated: 'ONCRMDEALUPDATE', moved: 'ONCRMDEALMOVETOCATEGORY', deleted: 'ONCRMDEALDELETE' } as const
+/** The name of the event of each kind of save. */
+export const EVENTS = { added: 'ONCRMDEALADD', updated: 'ONCRMDEALUPDATE', moved: 'ONCRMDEALMOVETOCATEGORY', deleted: 'ONCRMDEALDELETE' } as const
 
 /** The queue of one portal's webhooks: ONE attempt per event and subscription, whatever comes of it. */
 export interface Outbox { saved: (saved: Saved) => void, idle: () => Promise<void>, set: (webhooks: WebhookConfig[]) => void }
@@ -15,6 +16,7 @@ export function createOutbox (settings: PortalSettings, deps: { faults: Faults, 
   const { faults, journal, now } = deps
   let subscribers = settings.webhooks
   let queue: Promise<void> = Promise.resolve()
+  const waiting = new Set<Promise<void>>()
   const agent = new http.Agent({ keepAlive: true })
 
   function body (webhook: WebhookConfig, saved: Saved, fault: string | undefined): string {
@@ -38,11 +40,20 @@ export function createOutbox (settings: PortalSettings, deps: { faults: Faults, 
       return
     }
     const text = body(webhook, saved, fault?.mode)
-    if (fault?.mode === 'late') await new Promise(resolve => setTimeout(resolve, fault.ms ?? 1000))
-    for (let i = 0; i < (fault?.mode === 'twice' ? 2 : 1); i += 1) {
-      const status = await send(webhook.url, text, { agent, timeoutMs: settings.switches.handler_timeout_ms })
-      journal.write(settings.name, { kind: status >= 200 && status < 300 ? 'webhook_sent' : 'webhook_failed', event, dealId: saved.id, url: webhook.url, status })
+    if (fault?.mode === 'late') {
+      // The queue goes on meanwhile, so that a late webhook comes after newer ones.
+      const late = new Promise(resolve => setTimeout(resolve, fault.ms ?? 1000)).then(() => attempt(webhook, { event, id: saved.id, text })).finally(() => { waiting.delete(late) })
+      waiting.add(late)
+      return
     }
+    for (let i = 0; i < (fault?.mode === 'twice' ? 2 : 1); i += 1) {
+      await attempt(webhook, { event, id: saved.id, text })
+    }
+  }
+
+  async function attempt (webhook: WebhookConfig, { event, id, text }: { event: string, id: number, text: string }): Promise<void> {
+    const status = await send(webhook.url, text, { agent, timeoutMs: settings.switches.handler_timeout_ms })
+    journal.write(settings.name, { kind: status >= 200 && status < 300 ? 'webhook_sent' : 'webhook_failed', event, dealId: id, url: webhook.url, status })
   }
 
   return {
@@ -55,7 +66,7 @@ export function createOutbox (settings: PortalSettings, deps: { faults: Faults, 
         queue = queue.then(() => deliver(webhook, saved))
       }
     },
-    idle: () => queue,
+    idle: async () => { await queue; await Promise.all(waiting) },
     set (webhooks) { subscribers = webhooks }
   }
 }

@@ -5,6 +5,7 @@ import { commandText } from './batch.ts'
 import type { Command } from './batch.ts'
 import type { Breaker } from './breaker.ts'
 import type { Limiter, Slot } from './limiter.ts'
+import { createOperating } from './operating.ts'
 import { readBatch, readReply } from './response.ts'
 import type { Answer, Fate } from './response.ts'
 
@@ -39,6 +40,7 @@ const THROTTLED_PAUSE_MS = 2000
 /** Makes the client of one portal; `restUrl` is the incoming webhook's address, which is the credential itself. */
 export function createPortalClient (parts: { name: string, restUrl: string, outgoing: Outgoing, limiter: Limiter, breaker: Breaker, meter: CallMeter }): PortalClient {
   const { name, outgoing, limiter, breaker, meter } = parts
+  const operating = createOperating()
   const base = parts.restUrl.endsWith('/') ? parts.restUrl : `${parts.restUrl}/`
 
   async function call (method: string, params: Readonly<Record<string, Json>>, options: CallOptions): Promise<Answer> {
@@ -52,8 +54,14 @@ export function createPortalClient (parts: { name: string, restUrl: string, outg
       ...(options.headers === undefined ? {} : { headers: options.headers })
     }), options.intent))
     meter.observe(name, method, (monotonicMs() - started) / 1000, answer.kind === 'ok' ? 'ok' : answer.failure.class)
-    if (answer.kind === 'failed' && answer.failure.class === 'throttled') await limiter.refused(answer.failure.waitMs ?? THROTTLED_PAUSE_MS)
-    return answer
+    if (answer.kind === 'ok') {
+      operating.note(method, answer.time)
+      return answer
+    }
+    const failure = operating.withWait(method, answer.failure)
+    // Only the rate fills the bucket; method time is a budget of its own and concerns one method.
+    if (failure.code.toUpperCase() === 'QUERY_LIMIT_EXCEEDED') await limiter.refused(failure.waitMs ?? THROTTLED_PAUSE_MS)
+    return { kind: 'failed', failure }
   }
 
   async function batch (commands: ReadonlyMap<string, Command>, options: CallOptions): Promise<BatchAnswer> {
@@ -61,8 +69,13 @@ export function createPortalClient (parts: { name: string, restUrl: string, outg
     const answer = await call('batch', { halt: 0, cmd }, options)
     if (answer.kind === 'failed') return answer
     const fate = readBatch(answer.result)
-    if (fate !== undefined) return { kind: 'ok', fate, portalNow: answer.portalNow }
+    if (fate !== undefined) return { kind: 'ok', fate: key => timed(commands.get(key)?.method ?? '', fate(key)), portalNow: answer.portalNow }
     return { kind: 'failed', failure: { class: options.intent === 'write' ? 'unknown' : 'transient', code: 'no_answer', detail: 'The portal answered a batch with something that is not a batch answer.' } }
+  }
+
+  function timed (method: string, fate: Fate): Fate {
+    if (fate.kind === 'ok') operating.note(method, fate.time)
+    return fate.kind === 'failed' ? { kind: 'failed', failure: operating.withWait(method, fate.failure) } : fate
   }
 
   return { name, limiter, breakerState: () => breaker.state(), call, batch }

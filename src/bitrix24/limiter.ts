@@ -1,14 +1,14 @@
 // One budget per (portal, egress address), shared by any number of processes.
 // Promises: the portal's bucket never overflows by our doing. Does not promise: a slot at once.
-// Breaks it: another program on the same address. Watched by invariant I12.
+// Breaks it: another program on the same address. Watched by limiter.int.test.ts, which plants a full burst on an empty key.
 import { readFileSync } from 'node:fs'
 import { monotonicMs } from '../platform/clock.ts'
 import type { Redis } from '../platform/redis.ts'
 
 export interface Limits { readonly per_second: number, readonly burst: number }
 
-/** A reserved request: send it `notBefore` (monotonic ms) and not after `notAfter`; unused it is lost. */
-export interface Slot { readonly notBefore: number, readonly notAfter: number }
+/** A reserved request whose time has come: send it not after `notAfter` (monotonic ms); unused it is lost. */
+export interface Slot { readonly notAfter: number }
 
 export interface Limiter {
   /** Waits until a request may be sent; rejects when `signal` is aborted. */
@@ -31,7 +31,7 @@ type ScriptReply = [granted: number, waitUs: number, level: number, n: number, n
 
 /**
  * Makes the limiter of one portal. `processes` is how many processes may share the budget.
- * Depth: the portal's burst less a margin for requests that bunch on their way (docs: limiter study).
+ * Depth: the portal's burst less a margin for requests that bunch on their way.
  */
 export function createLimiter (redis: Redis, options: { portal: string, address: string, limits: Limits, processes?: number }): Limiter {
   const { limits, processes = 4 } = options
@@ -65,7 +65,7 @@ export function createLimiter (redis: Redis, options: { portal: string, address:
       const waitMs = reply[1] / 1000
       if (reply[0] === 1) {
         await wait(waitMs, signal)
-        return { notBefore: monotonicMs(), notAfter: asked + waitMs + LATE_MS }
+        return { notAfter: asked + waitMs + LATE_MS }
       }
       await wait(Math.max(5, waitMs - MAX_WAIT_MS), signal)
     }
@@ -75,7 +75,7 @@ export function createLimiter (redis: Redis, options: { portal: string, address:
     const at = monotonicMs()
     if (at < localFree) return undefined
     localFree = at + localIntervalMs
-    return { notBefore: at, notAfter: at + LATE_MS }
+    return { notAfter: at + LATE_MS }
   }
 
   return {

@@ -67,7 +67,7 @@ async function readMissing (client: PortalClient, { ids, deals, signal }: { ids:
       continue
     }
     if (fate.failure.class === 'missing') deals.set(wanted, { kind: 'deleted' })
-    else if (fate.failure.class === 'permanent') deals.set(wanted, { kind: 'unreadable', detail: `The source portal refuses to show this deal (${fate.failure.detail}). Give the webhook's author the right to read it, then release the deal.` })
+    else if (fate.failure.class === 'permanent') deals.set(wanted, { kind: 'unreadable', detail: `The source portal refuses to show this deal (${fate.failure.detail}). Give the webhook's author the right to read it, then ask for the transfer again.` })
     else return fate.failure
   }
   return undefined

@@ -6,7 +6,7 @@ import { camelName } from './fields.ts'
 
 /** A change of the target portal. Only the dispatcher makes one (guarantee G15). */
 export type Write =
-  | { readonly kind: 'create', readonly fields: Fields, readonly originId: string }
+  | { readonly kind: 'create', readonly fields: Fields, readonly createdOnly: Fields, readonly originId: string }
   | { readonly kind: 'update', readonly link: string, readonly fields: Fields, readonly originId: string }
   | { readonly kind: 'delete', readonly link: string }
 
@@ -16,14 +16,25 @@ const DEAL = 2
 export function writeCommand (write: Write): Command {
   if (write.kind === 'delete') return { method: 'crm.item.delete', params: { entityTypeId: DEAL, id: write.link } }
   const fields: Record<string, Json> = {}
-  for (const [name, value] of Object.entries(write.fields)) fields[camelName(name)] = value
+  for (const [name, value] of Object.entries(sentFields(write))) fields[camelName(name)] = value
   fields['originatorId'] = ORIGINATOR
   fields['originId'] = write.originId
   if (write.kind === 'create') return { method: 'crm.item.add', params: { entityTypeId: DEAL, fields, useOriginalUfNames: 'Y' } }
   return { method: 'crm.item.update', params: { entityTypeId: DEAL, id: write.link, fields, useOriginalUfNames: 'Y' } }
 }
 
+/** What a write sends; a create also the fields that are written once. */
+export function sentFields (write: Write): Fields {
+  if (write.kind === 'delete') return {}
+  return write.kind === 'create' ? { ...write.fields, ...write.createdOnly } : write.fields
+}
+
+/** The update that takes the place of a create once the look-up has found the deal; what is written once is left out. */
+export function asUpdate (write: Extract<Write, { kind: 'create' }>, link: string): Write {
+  return { kind: 'update', link, fields: write.fields, originId: write.originId }
+}
+
 /** True when the write must travel alone: inside a batch the portal would replace a text that looks like a reference. */
 export function mustTravelAlone (write: Write): boolean {
-  return write.kind !== 'delete' && looksLikeReference(write.fields)
+  return looksLikeReference(sentFields(write))
 }

@@ -1,6 +1,7 @@
 // The transfers of one target portal. Promises: at most one transfer of a deal at a time, nothing sent without a
 // committed intent of this epoch, every claim ends in a settlement. Does not promise: an order between deals.
-// Breaks it: writing to the target from anywhere else. Watched by invariants I3 to I7, I12, I19.
+// Breaks it: writing to the target from anywhere else. Watched by test/e2e.
+import { asUpdate } from '../bitrix24/write.ts'
 import type { EventLog } from '../eventlog/port.ts'
 import { monotonicMs, now } from '../platform/clock.ts'
 import { messageOf } from '../platform/logger.ts'
@@ -15,7 +16,7 @@ import { recover } from './recovery.ts'
 import { createSettler } from './settle.ts'
 import { readAndDecide } from './source.ts'
 import { claimDue, freeOrphans } from './sql/claim.ts'
-import { commitIntents, markUnknown } from './sql/intent.ts'
+import { commitIntents } from './sql/intent.ts'
 import { originOf, sendLoad, takeLoad } from './target.ts'
 import type { Load } from './target.ts'
 import type { DispatcherTelemetry } from './telemetry.ts'
@@ -150,19 +151,17 @@ export function startEngine (deps: EngineDeps): Engine {
     const notAfter = Math.min(lease.deadline(), intentAt + SEND_WINDOW_MS)
     const result = await sendLoad(client, { writes, lookUps: load.lookUps }, { slot, notAfter, epoch, targetMissing: portal => deps.routes.get(portal)?.mapping.on_target_missing ?? 'park' })
     if (result.portalFailure !== null) lanes.stop(target, result.portalFailure)
-    await takeUnknown(result.unknown, epoch)
     const again = result.found === null ? load.lookUps.map(p => failed(p.claim, result.portalFailure ?? { class: 'transient', code: 'look_up_failed', detail: 'The target did not answer the look-up.' }, epoch)) : []
     if (result.found !== null && owned === epoch) for (const planned of load.lookUps) ready.push(afterLookUp(planned, result.found))
     sendBell.ring()
-    await settle([...result.outcomes, ...again])
+    await Promise.all([settle([...result.outcomes, ...again]), takeUnknown(result.unknown, epoch)])
   }
 
   async function takeUnknown (planned: readonly Planned[], epoch: number): Promise<void> {
     if (planned.length === 0) return
     if (owned === epoch) unknown.add(planned)
     for (const { claim } of planned) held.delete(claim.attemptId)
-    await Promise.all(planned.map(p => log.append(unknownEvent(p, { reason: 'no_answer', lookUpAt: now() + deps.unknownWaitMs }, epoch))))
-    await markUnknown(pool, planned.map(p => p.claim.attemptId))
+    await settler.tellUnknown(planned.map(p => unknownEvent(p, { reason: 'no_answer', lookUpAt: now() + deps.unknownWaitMs }, epoch)))
   }
 
   async function settleUnknown (planned: readonly Planned[], epoch: number): Promise<void> {
@@ -206,5 +205,5 @@ export function startEngine (deps: EngineDeps): Engine {
 function afterLookUp (planned: Planned, found: Awaited<ReturnType<typeof sendLoad>>['found']): Planned {
   const target = found?.get(originOf(planned))
   if (target === undefined || planned.write.kind !== 'create') return planned
-  return { ...planned, write: { kind: 'update', link: target.id, fields: planned.write.fields, originId: planned.write.originId } }
+  return { ...planned, write: asUpdate(planned.write, target.id) }
 }

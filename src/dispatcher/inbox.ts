@@ -10,7 +10,7 @@ const CHUNK = 500
 export class InboxGap extends Error {}
 
 /**
- * Takes signals from the log into the work table and never waits for a portal (design 5.1).
+ * Takes signals from the log into the work table and never waits for a portal.
  * A chunk and its offset are one transaction, so a kill at any moment neither loses nor counts a signal twice.
  */
 export function subscribeInbox (deps: { log: EventLog, pool: Pool, targetOf: (portal: string) => string, noted: () => void }): Promise<Subscription> {

@@ -1,6 +1,6 @@
 // Who may write to a target. Promises: of two owners only the newer epoch's intents are accepted, and an owner stops
 // writing before its lease ends. Does not promise: that a process frozen between its last check and the socket write
-// stays silent. Breaks it: a database that forgets commits. Watched by invariant I19.
+// stays silent. Breaks it: a database that forgets commits. Watched by sql/work.int.test.ts: an intent of a former epoch is refused.
 import { monotonicMs } from '../platform/clock.ts'
 import type { Pool } from '../platform/postgres.ts'
 import { messageOf } from '../platform/logger.ts'

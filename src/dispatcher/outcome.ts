@@ -1,3 +1,4 @@
+import { sentFields } from '../bitrix24/write.ts'
 import type { Decision } from '../domain/transfer/decide.ts'
 import type { SourceState, TransferEvent } from '../domain/transfer/events.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
@@ -45,7 +46,7 @@ export function succeeded (planned: Planned, targetDealId: string, epoch: number
   return {
     claim,
     event: {
-      ...head(claim, epoch), ...state, type: 'TransferSucceeded', action, targetDealId, writtenFields: write.kind === 'delete' ? '{}' : JSON.stringify(write.fields),
+      ...head(claim, epoch), ...state, type: 'TransferSucceeded', action, targetDealId, writtenFields: JSON.stringify(sentFields(write)),
       mappingVersion: planned.mappingVersion, tries: claim.tries + 1, durationMs: Math.max(0, now() - planned.startedAt)
     },
     settlement: { kind: 'end', ...covered(claim), ...seen, status: 'idle', link: write.kind === 'delete' ? null : targetDealId, writtenHash: write.kind === 'delete' ? null : planned.fieldsHash, reason: null }

@@ -55,8 +55,18 @@ export async function makePlan (claim: Claim, read: { source: SourceRead, beganA
   if (verdict.kind === 'again') return { kind: 'again', delayMs: Math.max(200, verdict.at - read.beganAt), reason: verdict.reason }
   const mapped = deal['ORIGINATOR_ID'] === ORIGINATOR ? null : await mapWith(route, deal, read.nowMs)
   const fieldsHash = mapped?.kind === 'fields' ? hashOf(mapped.fields) : ''
+  if (isTooLarge(state.snapshot) || isTooLarge(JSON.stringify(mapped))) return { kind: 'decided', decision: TOO_LARGE, state: { ...state, snapshot: '' }, version, fieldsHash }
   const decision = decide({ source, mapping: route.mapping, mapped, fieldsHash, writtenHash: claim.writtenHash, link: claim.link })
   return { kind: 'decided', decision, state, version, fieldsHash }
+}
+
+// An outcome holds the snapshot and what was written, and the log refuses a record over 700 KB for good: without this
+// the outcome could never be told, and the deals of its batch would wait with it.
+const LARGEST_BYTES = 250_000
+const TOO_LARGE: Decision = { kind: 'park', reason: 'deal_too_large', detail: 'The deal holds more than 250 KB of text. Shorten its fields, or take the longest out of the mapping, then ask for the transfer again.' }
+
+function isTooLarge (text: string): boolean {
+  return Buffer.byteLength(text) > LARGEST_BYTES
 }
 
 function planWithoutDeal (claim: Claim, source: SourceRead, route: PreparedRoute): Plan {
@@ -78,7 +88,7 @@ async function mapWith (route: PreparedRoute, deal: Fields, nowMs: number): Prom
     try {
       values[when][field] = (await run(input) ?? '') as Json
     } catch (error) {
-      return { kind: 'no', end: 'park', reason: 'computed_failed', detail: `The computed field ${field} failed: ${messageOf(error)}. Correct it in the mapping, then release the deal.` }
+      return { kind: 'no', end: 'park', reason: 'computed_failed', detail: `The computed field ${field} failed: ${messageOf(error)}. Correct it in the mapping, then ask for the transfer again.` }
     }
   }
   return mapDeal(route.mapping, deal, values)

@@ -10,7 +10,7 @@ import { settleAgain, settleEnds } from './sql/settle.ts'
 import type { Planned } from './work.ts'
 
 /**
- * What a new owner does first (design 5.8): reads `deal-transfers` to its end, which settles every intent whose outcome
+ * What a new owner does first: reads `deal-transfers` to its end, which settles every intent whose outcome
  * was appended, and marks the rest unknown. Gives the intents that must wait for their look-up.
  */
 export async function recover (deps: { log: EventLog, pool: Pool, logger: Logger, waitMs: number }, lease: { target: string, epoch: number }): Promise<Planned[]> {

@@ -1,14 +1,18 @@
+import type { TransferEvent } from '../domain/transfer/events.ts'
 import type { EventLog } from '../eventlog/port.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
 import type { Outcome } from './outcome.ts'
+import { markUnknown } from './sql/intent.ts'
 import { markSuspect, settleAgain, settleEnds } from './sql/settle.ts'
 import type { DispatcherTelemetry } from './telemetry.ts'
 
 export interface Settler {
   /** Appends the outcomes, then settles their rows. Resolves when both have happened or the service stops. */
   tell (outcomes: readonly Outcome[]): Promise<void>
+  /** Appends that these attempts are unknown and marks their rows, with the same insistence. */
+  tellUnknown (events: readonly TransferEvent[]): Promise<void>
 }
 
 /**
@@ -28,6 +32,11 @@ export function createSettler (deps: { log: EventLog, pool: Pool, logger: Logger
         await new Promise(resolve => setTimeout(resolve, wait))
       }
     }
+  }
+
+  /** A repeat doubles what was acknowledged before; readers keep the first outcome of an attempt. */
+  function append (events: readonly TransferEvent[]): Promise<void> {
+    return insist('append', async () => { await Promise.all(events.map(event => log.append(event))) })
   }
 
   async function settle (outcomes: readonly Outcome[]): Promise<void> {
@@ -52,11 +61,14 @@ export function createSettler (deps: { log: EventLog, pool: Pool, logger: Logger
   return {
     async tell (outcomes) {
       if (outcomes.length === 0) return
-      const events = outcomes.flatMap(o => o.event === null ? [] : [o.event])
-      await insist('append', async () => { await Promise.all(events.map(event => log.append(event))) })
+      await append(outcomes.flatMap(o => o.event === null ? [] : [o.event]))
       if (signal.aborted) return
       await settle(outcomes)
       for (const outcome of outcomes) report(outcome, deps)
+    },
+    async tellUnknown (events) {
+      await append(events)
+      await insist('mark_unknown', () => markUnknown(pool, events.map(event => event.attemptId)))
     }
   }
 }

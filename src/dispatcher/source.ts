@@ -11,7 +11,7 @@ import type { Claim, Planned } from './work.ts'
 /** What came of claims of one source portal: deals to write, and outcomes that need no write. */
 export interface ReadResult { readonly planned: readonly Planned[], readonly outcomes: readonly Outcome[] }
 
-/** Reads claimed deals of one portal back from it and decides for each (design 5.4, 5.5). Never throws: every claim comes out. */
+/** Reads claimed deals of one portal back from it and decides for each. Never throws: every claim comes out. */
 export async function readAndDecide (claims: readonly Claim[], deps: { lanes: PortalLanes, route: PreparedRoute | undefined, epoch: number, signal: AbortSignal }): Promise<ReadResult> {
   const portal = claims[0]?.portal ?? ''
   const client = deps.lanes.client(portal)
@@ -29,6 +29,8 @@ export async function readAndDecide (claims: readonly Claim[], deps: { lanes: Po
     const source = read.deals.get(claim.dealId)
     if (source === undefined) { outcomes.push(waitAgain(claim, { delayMs: 1000, reason: 'not_in_answer' })); continue }
     const result = await decideOne(claim, { source, beganAt: read.beganAt, nowMs: startedAt }, { route: deps.route, epoch: deps.epoch })
+      // A mistake of ours over one deal must not strand its claim, nor those of the deals read with it.
+      .catch((error: unknown) => failed(claim, { class: 'transient', code: 'internal', detail: messageOf(error) }, deps.epoch))
     if ('settlement' in result) outcomes.push(result)
     else planned.push(result)
   }

@@ -43,7 +43,7 @@ export async function sendLoad (client: PortalClient, load: Load, how: { slot: S
     const { method, params } = writeCommand(only.write)
     const answer = await client.call(method, params, options)
     const fate: Fate = answer.kind === 'ok' ? { kind: 'ok', result: answer.result, time: answer.time } : answer
-    return { ...judgeWrites(writes, () => fate, how), found: null, portalFailure: portalFailure(fate) }
+    return { ...judgeWrites(writes, () => fate, how), found: null }
   }
   const commands = new Map<string, Command>(writes.map((p, i) => [`w${i}`, writeCommand(p.write)]))
   if (lookUps.length > 0) commands.set('look', lookUpCommand(lookUps.map(originOf)))
@@ -53,10 +53,11 @@ export async function sendLoad (client: PortalClient, load: Load, how: { slot: S
     return { ...judgeWrites(writes, () => fate, how), found: null, portalFailure: portalFailure(fate) }
   }
   const look = lookUps.length > 0 ? answer.fate('look') : undefined
+  const judged = judgeWrites(writes, i => answer.fate(`w${i}`), how)
   return {
-    ...judgeWrites(writes, i => answer.fate(`w${i}`), how),
+    ...judged,
     found: look?.kind === 'ok' ? readLookUp(look.result) ?? null : null,
-    portalFailure: look === undefined ? null : portalFailure(look)
+    portalFailure: judged.portalFailure ?? (look === undefined ? null : portalFailure(look))
   }
 }
 
@@ -68,15 +69,18 @@ function portalFailure (fate: Fate): Failure | null {
   return fate.kind === 'failed' && fate.failure.class === 'portal' ? fate.failure : null
 }
 
-function judgeWrites (writes: readonly Planned[], fateOf: (index: number) => Fate, how: { epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): { outcomes: Outcome[], unknown: Planned[] } {
+function judgeWrites (writes: readonly Planned[], fateOf: (index: number) => Fate, how: { epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): { outcomes: Outcome[], unknown: Planned[], portalFailure: Failure | null } {
   const outcomes: Outcome[] = []
   const unknown: Planned[] = []
+  let refusal: Failure | null = null
   writes.forEach((planned, i) => {
-    const outcome = judgeWrite(planned, fateOf(i), how)
+    const fate = fateOf(i)
+    refusal ??= portalFailure(fate)
+    const outcome = judgeWrite(planned, fate, how)
     if (outcome === 'unknown') unknown.push(planned)
     else outcomes.push(outcome)
   })
-  return { outcomes, unknown }
+  return { outcomes, unknown, portalFailure: refusal }
 }
 
 function judgeWrite (planned: Planned, fate: Fate, how: { epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): Outcome | 'unknown' {
@@ -90,9 +94,9 @@ function judgeWrite (planned: Planned, fate: Fate, how: { epoch: number, targetM
     case 'missing': {
       if (write.kind === 'delete') return succeeded(planned, write.link, how.epoch)
       if (how.targetMissing(claim.portal) === 'recreate') return superseded(planned, { reason: 'target_missing', link: null }, how.epoch)
-      return parked(planned, { reason: 'target_missing', link: write.kind === 'update' ? write.link : null, detail: 'The target deal was deleted by a person. Restore it, or set on_target_missing: recreate, then release the deal.' }, how.epoch)
+      return parked(planned, { reason: 'target_missing', link: write.kind === 'update' ? write.link : null, detail: 'The target deal was deleted by a person. Restore it, or set on_target_missing: recreate, then ask for the transfer again.' }, how.epoch)
     }
-    case 'permanent': return parked(planned, { reason: 'target_refused', link: write.kind === 'create' ? null : write.link, detail: `The target portal refused the deal (${failure.detail}). Correct the deal, the mapping or the target, then release it.` }, how.epoch)
+    case 'permanent': return parked(planned, { reason: 'target_refused', link: write.kind === 'create' ? null : write.link, detail: `The target portal refused the deal (${failure.detail}). Correct the deal, the mapping or the target, then ask for the transfer again.` }, how.epoch)
     case 'transient':
     case 'throttled':
     case 'portal': return failed(claim, failure, how.epoch)
@@ -108,7 +112,7 @@ function judgeAnswer (planned: Planned, result: unknown, epoch: number): Outcome
   const wanted = write.fields['STAGE_ID']
   const stands = item.deal['STAGE_ID']
   if (wanted !== undefined && stands !== undefined && stands !== wanted) {
-    return parked(planned, { reason: 'target_stage_refused', link: item.id, detail: `The target has no stage ${JSON.stringify(wanted)} in this funnel and put the deal into ${JSON.stringify(stands)}. Correct "stages" in the mapping, then release the deal.` }, epoch)
+    return parked(planned, { reason: 'target_stage_refused', link: item.id, detail: `The target has no stage ${JSON.stringify(wanted)} in this funnel and put the deal into ${JSON.stringify(stands)}. Correct "stages" in the mapping, then ask for the transfer again.` }, epoch)
   }
   return succeeded(planned, item.id, epoch)
 }

@@ -3,6 +3,7 @@
 import { BATCH_SIZE } from '../bitrix24/batch.ts'
 import type { Command } from '../bitrix24/batch.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
+import { sentFields } from '../bitrix24/write.ts'
 import { getCommand, lookUpCommand, readItem, readLookUp } from '../bitrix24/read.ts'
 import type { TargetDeal } from '../bitrix24/read.ts'
 import type { Fate } from '../bitrix24/response.ts'
@@ -69,7 +70,7 @@ function verdict (planned: Planned, found: TargetDeal | null, epoch: number): Ou
   const { write } = planned
   if (write.kind === 'delete') return found === null ? succeeded(planned, write.link, epoch) : superseded(planned, { reason: 'attempt_lost', link: found.id }, epoch)
   if (found === null) return superseded(planned, { reason: 'attempt_lost', link: write.kind === 'update' ? write.link : null }, epoch)
-  const stands = Object.entries(write.fields).every(([name, value]) => sameValue(name, value, found.deal[name]))
+  const stands = Object.entries(sentFields(write)).every(([name, value]) => sameValue(name, value, found.deal[name]))
   return stands ? succeeded(planned, found.id, epoch) : superseded(planned, { reason: 'attempt_lost', link: found.id }, epoch)
 }
 

@@ -4,7 +4,7 @@ import type { Fields } from './fields.ts'
 /**
  * Reads a form body or a query string with PHP nesting (`data[FIELDS][ID]=7`); null when it is none.
  *
- * The limits are those of docs/reference of security (bodies): beyond 200 parameters, depth 4 or 20 array elements the
+ * Beyond 200 parameters, depth 4 or 20 array elements the
  * body is refused, never cut, since half a body may name another deal. Objects come without prototype.
  * A repeated key becomes an array; whoever wants a scalar there refuses it (PHP would take the last one).
  */

@@ -12,7 +12,7 @@ export interface Hint { readonly kind: SignalKind, readonly event: string, reado
 /** `skipped`: well formed, but nothing that any route wants. */
 export type Translated = { readonly status: 'hint', readonly hint: Hint } | { readonly status: 'skipped', readonly dealId: string | null } | { readonly status: 'malformed', readonly reason: string }
 
-/** The events we listen to; `event.bind` names, upper case on the wire (docs/reference of Bitrix24, events in). */
+/** The events we listen to; `event.bind` names, upper case on the wire (vendor page: events/index). */
 const KINDS: ReadonlyMap<string, SignalKind> = new Map([
   ['ONCRMDEALADD', 'added'], ['ONCRMDEALUPDATE', 'updated'], ['ONCRMDEALDELETE', 'deleted'], ['ONCRMDEALMOVETOCATEGORY', 'moved']
 ])

@@ -6,7 +6,7 @@ const port = z.number().int().min(0).max(65535)
 const apiKey = z.string().length(32, 'an API key has exactly 32 characters')
 const duration = z.string().regex(/^[1-9][0-9]*(ms|s|m|h)$/, 'a duration such as 60s, 5m or 500ms')
 
-/** How much a portal allows: requests a second, its burst, and seconds of method time in ten minutes (docs: limits). */
+/** How much a portal allows: requests a second, its burst, and seconds of method time in ten minutes (vendor page: limits). */
 const limits = z.strictObject({
   per_second: z.number().positive().max(1000).default(2),
   burst: z.number().int().min(10).max(100000).default(50),

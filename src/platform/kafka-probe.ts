@@ -7,7 +7,7 @@ const PROBE_TOPIC = 'dealbridge-parts-probe'
  * Answers once Kafka takes writes; throws what is missing otherwise, and the caller asks again.
  *
  * Ready means: as many brokers as `brokers` names are registered, every partition of a probe topic has a leader and all its
- * replicas in sync, and an acks=all produce to each partition succeeds. Source: docs/kafka-node.md 4.3.
+ * replicas in sync, and an acks=all produce to each partition succeeds.
  */
 export async function probeKafka (brokers: readonly string[]): Promise<void> {
   patchKafkajs()

@@ -12,7 +12,7 @@ export interface KafkaOptions {
   readonly sasl?: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512', readonly username: string, readonly password: string } | undefined
 }
 
-/** Makes clients with the settings that were measured to keep every acknowledged event (docs: Kafka and Node). */
+/** Makes clients with the settings that were measured to keep every acknowledged event. */
 export interface KafkaClients { producer (): Producer, consumer (groupId: string): Consumer, admin (): Admin }
 
 const SUSPECT_MS = 3000

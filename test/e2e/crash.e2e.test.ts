@@ -63,7 +63,7 @@ test('an answer lost after the create is looked up, and no second deal is made',
   await eventually(() => main.deals().some(deal => deal['TITLE'] === 'Changed meanwhile'), { deadlineMs: 120_000 })
   await system.settled(2)
   assert.equal(main.deals().length, 1)
-  assert.equal(main.stats().adds[`acme:${id}`], 1)
+  assert.equal(main.stats().adds[`dealbridge/acme:${id}`], 1)
 })
 
 test('Kafka and PostgreSQL stopped and started again: what was accepted lands', { timeout: 240_000 }, async (t) => {

@@ -81,6 +81,21 @@ test('the way of one deal: create, update, move, unchanged, delete, refusals, on
     acme.remove(id)
     await landed(id, deal => deal['STAGE_ID'] === 'LOSE')
     await system.settled(1)
+    assert.equal((await system.deal('acme', id))?.state, 'deleted')
+  })
+  await t.test('a deal that stands in the target already is found by its ORIGIN pair and updated, and what is written once is not', async () => {
+    const next = (acme.store.dump() as { next: Record<string, number> }).next['2']
+    const standing = main.create({ TITLE: 'made by a lost attempt', UF_CRM_IMPORT_DATE: 'then', ORIGINATOR_ID: 'dealbridge', ORIGIN_ID: `acme:${next}` })
+    const found = acme.create({ TITLE: 'Found again', CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', CURRENCY_ID: 'RUB' })
+    assert.equal(found, next)
+    const deal = await landed(found, d => d['TITLE'] === 'Found again')
+    assert.deepEqual([deal['ID'], deal['UF_CRM_IMPORT_DATE']], [standing, 'then'])
+  })
+  await t.test('a deal with more text than a record may hold is parked with a reason, and its neighbours land', async () => {
+    const huge = acme.create({ TITLE: 'Huge', COMMENTS: 'x'.repeat(400_000), CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', CURRENCY_ID: 'RUB' })
+    const neighbour = acme.create({ TITLE: 'Neighbour', CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', CURRENCY_ID: 'RUB' })
+    await landed(neighbour, () => true)
+    await eventually(async () => (await system.deal('acme', huge))?.reason === 'deal_too_large', { deadlineMs: 20_000 })
   })
   await t.test('every deal was added once, and no request was refused by the budget', () => {
     for (const [origin, adds] of Object.entries(main.stats().adds)) assert.equal(adds, 1, origin)

@@ -16,7 +16,7 @@ export function kafkaAddresses (place: Place): string[] {
   return nodes(place).map(node => `127.0.0.1:${clientPort(place, node)}`)
 }
 
-/** One part per broker; each is broker and controller at once. Settings: docs/kafka-node.md 4.2. */
+/** One part per broker; each is broker and controller at once. */
 export function kafkaParts (place: Place, found: Found): Part[] {
   return nodes(place).map((node) => {
     const name = `kafka-${node}`

@@ -12,7 +12,7 @@ export function registryAddress (place: Place): string {
   return `http://127.0.0.1:${place.portBase + 1}`
 }
 
-/** The schema registry, with its storage in PostgreSQL, which has to answer before this starts. Source: docs/kafka-node.md 3. */
+/** The schema registry, with its storage in PostgreSQL, which has to answer before this starts. */
 export function registryPart (place: Place, found: Found): Part {
   const port = place.portBase + 1
   const managementPort = place.portBase + 5

@@ -19,7 +19,7 @@ const TARGET = 'main'
 const signal = (pool: Pool, offset: bigint, dealId = '1', portal = 'acme'): Promise<void> => noteSignals(pool, [{ portal, dealId, target: TARGET, count: 1, lastOffset: offset, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e' }])
 const claim = (pool: Pool, epoch = 1, limit = 50): Promise<Claim[]> => claimDue(pool, { target: TARGET, epoch, limit, stopped: [] })
 const setEpoch = (pool: Pool, epoch: number): Promise<unknown> => pool.query('insert into dispatch.lease (target, epoch, owner, expires_at) values ($1, $2, \'me\', now() + interval \'1 hour\') on conflict (target) do update set epoch = excluded.epoch', [TARGET, epoch])
-const planned = (of: Claim): Planned => ({ claim: of, write: { kind: 'create', fields: {}, originId: 'acme:1' }, state: { snapshot: '{}', sourceModifiedAt: 5, sourceHash: 'h', title: '', stage: '' }, version: { modifiedAt: 5, hash: 'h' }, fieldsHash: 'fh', mappingVersion: 1, startedAt: 0 })
+const planned = (of: Claim): Planned => ({ claim: of, write: { kind: 'create', fields: {}, createdOnly: {}, originId: 'acme:1' }, state: { snapshot: '{}', sourceModifiedAt: 5, sourceHash: 'h', title: '', stage: '' }, version: { modifiedAt: 5, hash: 'h' }, fieldsHash: 'fh', mappingVersion: 1, startedAt: 0 })
 const end = (of: Claim): EndSettlement => ({ kind: 'end', attemptId: of.attemptId, status: 'idle', coveredOffset: of.coveredOffset, coveredCount: of.coveredCount, link: '77', writtenHash: 'fh', modifiedAt: 5, hash: 'h', reason: null })
 const row = async (pool: Pool): Promise<Record<string, unknown>> => (await pool.query<Record<string, unknown>>('select * from dispatch.work where portal = \'acme\' and deal_id = \'1\'')).rows[0] ?? {}
 

@@ -37,7 +37,7 @@ export function mapDeal (mapping: Mapping, deal: Fields, computed: Computed): Ma
       kind: 'no',
       end: mapping.unmapped_stage,
       reason: 'stage_unmapped',
-      detail: `The stage ${stage} has no line under "stages" in the mapping. Add one, then release the deal.`
+      detail: `The stage ${stage} has no line under "stages" in the mapping. Add one, then ask for the transfer again.`
     }
   }
   if (mappedStage !== undefined) fields['STAGE_ID'] = mappedStage

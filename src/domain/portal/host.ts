@@ -5,7 +5,7 @@
  * name. The test takes the raw string of a payload: nothing is trimmed, lower-cased or normalised before it, so what
  * is not already canonical is refused (a second spelling would be a second key for one portal).
  * A host that passes is still never called: a portal is known by its secret and its `member_id`.
- * Source: docs/reference of security, "the portal host, exactly". This is the only implementation.
+ * This is the only implementation.
  */
 export function createHostRule (entries: readonly string[]): (host: string) => boolean {
   const names = new Set(entries.filter(entry => !entry.startsWith('*.')))

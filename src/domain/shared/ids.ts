@@ -9,7 +9,7 @@ export function dealKey (portal: PortalName, dealId: DealId): string {
   return `${portal}:${dealId}`
 }
 
-/** An id as a portal may write it: no sign, no leading zero, at most 19 digits. Source: docs/reference of crm.item, ids. */
+/** An id as a portal may write it: no sign, no leading zero, at most 19 digits. */
 export function isDealId (text: string): boolean {
   return /^[1-9][0-9]{0,18}$/.test(text)
 }

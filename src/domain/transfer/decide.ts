@@ -11,7 +11,7 @@ export type SourceRead =
 
 /** What to do with one deal. `create` is only ever sent after a look-up by ORIGIN pair. */
 export type Decision =
-  | { readonly kind: 'create', readonly fields: Fields }
+  | { readonly kind: 'create', readonly fields: Fields, readonly createdOnly: Fields }
   | { readonly kind: 'update', readonly link: string, readonly fields: Fields }
   | { readonly kind: 'delete', readonly link: string }
   | { readonly kind: 'unchanged', readonly link: string }
@@ -36,7 +36,7 @@ export function decide (situation: Situation): Decision {
   if (source.deal['ORIGINATOR_ID'] === ORIGINATOR) return { kind: 'skip', reason: 'own_deal', detail: 'This deal was made by dealbridge; it is not carried on.' }
   if (mapped === null) return { kind: 'park', reason: 'mapping_failed', detail: 'The mapping gave no result for this deal.' }
   if (mapped.kind === 'no') return { kind: mapped.end, reason: mapped.reason, detail: mapped.detail }
-  if (link === null) return { kind: 'create', fields: { ...mapped.fields, ...mapped.createdOnly } }
+  if (link === null) return { kind: 'create', fields: mapped.fields, createdOnly: mapped.createdOnly }
   if (situation.fieldsHash === situation.writtenHash) return { kind: 'unchanged', link }
   return { kind: 'update', link, fields: mapped.fields }
 }

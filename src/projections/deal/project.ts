@@ -69,7 +69,8 @@ function changed (deal: DealOutcome, event: TransferEvent): Partial<DealOutcome>
     case 'TransferSucceeded': return {
       ...ended(deal, event, event.action === 'unchanged' ? 'unchanged' : 'applied'),
       ...source(event),
-      status: event.action === 'deleted' ? 'deleted' : 'landed',
+      // Nothing could be read of the source only because it is gone: the copy was closed or deleted after it.
+      status: event.action === 'deleted' || event.snapshot === '' ? 'deleted' : 'landed',
       targetDealId: event.action === 'deleted' ? null : event.targetDealId,
       landedAt: event.occurredAt,
       landMs: landMs(event)

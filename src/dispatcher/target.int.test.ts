@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startSimulator } from '../../simulator/simulator.ts'
+import { eventually } from '../../test/support/eventually.ts'
+import { services } from '../../test/support/services.ts'
+import { createBreaker } from '../bitrix24/breaker.ts'
+import { createPortalClient } from '../bitrix24/client.ts'
+import { createLimiter } from '../bitrix24/limiter.ts'
+import { now } from '../platform/clock.ts'
+import { createLogger } from '../platform/logger.ts'
+import { createOutgoing } from '../platform/outgoing.ts'
+import { createRedis } from '../platform/redis.ts'
+import { sendLoad, takeLoad } from './target.ts'
+import type { LoadResult } from './target.ts'
+import type { Planned } from './work.ts'
+
+let attempts = 0
+
+function planned (title: string, more: { stage?: string, link?: string } = {}): Planned {
+  attempts += 1
+  const claim = {
+    portal: 'acme', dealId: String(attempts), target: 'main', attemptId: `attempt-${attempts}`, attemptNo: 1, coveredOffset: 0n, coveredCount: 1, signalledAt: 0,
+    correlationId: 'c', causationId: null, tries: 0, link: more.link ?? null, writtenHash: null, known: null
+  }
+  const fields = { TITLE: title, STAGE_ID: more.stage ?? 'NEW', CATEGORY_ID: 0 }
+  const originId = `acme:${attempts}`
+  return {
+    claim, write: more.link === undefined ? { kind: 'create', fields, createdOnly: {}, originId } : { kind: 'update', link: more.link, fields, originId },
+    state: { snapshot: '{}', sourceModifiedAt: 1, sourceHash: 'h', title, stage: '' }, version: { modifiedAt: 1, hash: 'h' }, fieldsHash: 'fh', mappingVersion: 1, startedAt: now()
+  }
+}
+
+test('what a target portal answers decides what becomes of each deal of a request', async (t) => {
+  const simulator = await startSimulator({ portals: [{ name: 'main', limits: { per_second: 1000, burst: 10000 } }] })
+  t.after(() => simulator.stop())
+  const main = simulator.portal('main')
+  const redis = createRedis((await services()).redis, createLogger('test', 'error'))
+  const outgoing = createOutgoing()
+  t.after(async () => { redis.disconnect(); await outgoing.close() })
+  await eventually(() => redis.status === 'ready')
+  const limiter = createLimiter(redis, { portal: `main-${process.pid}`, address: 'test', limits: { per_second: 1000, burst: 10000 } })
+  const client = createPortalClient({ name: 'main', restUrl: main.restUrl, outgoing, limiter, breaker: createBreaker(), meter: { observe: () => undefined } })
+  const send = async (writes: readonly Planned[], lookUps: readonly Planned[] = []): Promise<LoadResult> =>
+    await sendLoad(client, { writes, lookUps }, { slot: await limiter.slot(AbortSignal.timeout(10_000)), notAfter: Infinity, epoch: 1, targetMissing: () => 'park' })
+  const told = (result: LoadResult): (string | undefined)[] => result.outcomes.map(o => o.event?.type)
+
+  await t.test('a command refused for its values parks its deal, and the others land', async () => {
+    main.fault({ where: 'write', mode: 'command_fails', contains: 'bad', times: 1 })
+    const result = await send([planned('good'), planned('bad'), planned('good too')])
+    assert.deepEqual(told(result), ['TransferSucceeded', 'TransferParked', 'TransferSucceeded'])
+    assert.equal(result.portalFailure, null)
+  })
+  await t.test('a portal-wide refusal of one command stops the portal, and the deal waits without a word in the log', async () => {
+    main.fault({ where: 'write', mode: 'command_fails', code: 'insufficient_scope', contains: 'scope', times: 1 })
+    const result = await send([planned('good'), planned('scope')])
+    assert.deepEqual(told(result), ['TransferSucceeded', undefined])
+    assert.equal(result.portalFailure?.code, 'insufficient_scope')
+  })
+  await t.test('a method whose time is used up waits until the reset that its last good answer told', async () => {
+    await send([planned('tells the reset'), planned('so does this')])
+    main.fault({ where: 'limit', mode: 'operating', contains: 'used up', times: 1 })
+    const [outcome] = (await send([planned('used up'), planned('also here')])).outcomes
+    const delay = outcome?.settlement.kind === 'again' ? outcome.settlement.delayMs : 0
+    assert.ok(delay > 500_000 && delay <= 600_000, `${delay} ms`)
+  })
+  await t.test('a request whose answer is lost leaves every write in it unknown', async () => {
+    main.fault({ where: 'write', mode: 'lost', contains: 'lost', times: 1 })
+    const result = await send([planned('lost'), planned('with it')])
+    assert.deepEqual([result.outcomes.length, result.unknown.length], [0, 2])
+  })
+  await t.test('a stage that the target silently replaced parks the deal with its link', async () => {
+    const [outcome] = (await send([planned('stage', { stage: 'NOWHERE' })])).outcomes
+    assert.equal(outcome?.event?.type === 'TransferParked' && outcome.event.reason, 'target_stage_refused')
+    assert.match((outcome?.event?.type === 'TransferParked' && outcome.event.targetDealId) || '', /^[0-9]+$/)
+  })
+  await t.test('an update of a deal that a person deleted is parked', async () => {
+    const [outcome] = (await send([planned('gone', { link: '999999' })])).outcomes
+    assert.equal(outcome?.event?.type === 'TransferParked' && outcome.event.reason, 'target_missing')
+  })
+  await t.test('a request after its deadline is not written, and nothing happened', async () => {
+    const before = main.stats().requests
+    const result = await sendLoad(client, { writes: [planned('too late')], lookUps: [] }, { slot: await limiter.slot(AbortSignal.timeout(10_000)), notAfter: 0, epoch: 1, targetMissing: () => 'park' })
+    assert.deepEqual([told(result), main.stats().requests], [[undefined], before])
+  })
+  await t.test('a look-up rides in the request of other deals, and text that looks like a reference travels alone', () => {
+    const ready = [planned('a'), planned('$result[c1][item][id]'), planned('b')]
+    const toLookUp = [planned('new')]
+    assert.deepEqual([takeLoad(ready, toLookUp), takeLoad(ready, toLookUp), takeLoad(ready, toLookUp)].map(load => [load.writes.length, load.lookUps.length]), [[1, 1], [1, 0], [1, 0]])
+  })
+})

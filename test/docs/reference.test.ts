@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { ERROR_CODES } from '../../src/platform/errors.ts'
+
+const ROOT = new URL('../../', import.meta.url)
+const read = (file: string): string => readFileSync(new URL(file, ROOT), 'utf8')
+const codesOf = (page: string): string[] => [...read(page).matchAll(/^\| `([a-z_]+)` \|/gm)].map(match => match[1] ?? '')
+const sources = (): string[] => globSync(['src/domain/**/*.ts', 'src/dispatcher/**/*.ts', 'src/bitrix24/**/*.ts'], { cwd: ROOT.pathname }).filter(file => !file.endsWith('.test.ts'))
+
+// Reasons that never leave the work table: the deal is simply looked at again.
+const INSIDE = ['lagging_read', 'same_second', 'intent_failed', 'not_in_answer', 'no_route', 'stopping']
+
+test('the page of errors names the codes that exist, all of them and no other', () => {
+  assert.ok(ERROR_CODES.length > 5)
+  assert.deepEqual(codesOf('docs/reference/errors.md').toSorted(), [...ERROR_CODES].toSorted())
+})
+
+test('the page of reasons names the reasons that the code gives, all of them and no other', () => {
+  const given = new Set(sources().flatMap(file => [...read(file).matchAll(/\b(?:reason|code): '([a-z_]+)'/g)].map(match => match[1] ?? '')))
+  assert.ok(given.size > 15)
+  assert.deepEqual(codesOf('docs/reference/reasons.md').toSorted(), [...given].filter(code => !INSIDE.includes(code)).toSorted())
+})
