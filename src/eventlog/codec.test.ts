@@ -8,6 +8,8 @@ import { AppError } from '../platform/errors.ts'
 import type { SchemaIds } from '../platform/schema-registry.ts'
 import { createCodec } from './codec.ts'
 import { schemaFiles } from './schemas.ts'
+import { openSchemaMemory } from './schema-memory.ts'
+import type { SchemaMemory } from './schema-memory.ts'
 import { upcast } from './upcast.ts'
 
 const EXAMPLES = new URL('../../schemas/examples/', import.meta.url)
@@ -33,10 +35,12 @@ function folder (t: TestContext): string {
   return dir
 }
 
+const memoryIn = (dir: string, url = 'http://registry'): SchemaMemory => openSchemaMemory(dir, url)
+
 const header = (id: number): Buffer => Buffer.from([0, 0, 0, id >> 8, id & 255])
 
 test('every version of every event has a golden record that decodes to its values and encodes to its bytes', async (t) => {
-  const codec = createCodec(registry(), folder(t))
+  const codec = createCodec(registry(), memoryIn(folder(t)))
   const examples = readdirSync(EXAMPLES)
   assert.equal(examples.length, files.length)
   for (const { name, version, text } of files) {
@@ -49,7 +53,7 @@ test('every version of every event has a golden record that decodes to its value
 })
 
 test('bytes without the header, with an unknown id, or cut short are undecodable', async (t) => {
-  const codec = createCodec(registry(), folder(t))
+  const codec = createCodec(registry(), memoryIn(folder(t)))
   for (const bytes of [Buffer.alloc(0), Buffer.from('text'), header(999), Buffer.concat([header(1), Buffer.from([200, 1])])]) {
     await assert.rejects(codec.decode(bytes), { code: 'record_undecodable' })
   }
@@ -60,12 +64,38 @@ test('an outage of the registry stops nobody who has met the schema before, also
   const dir = folder(t)
   const golden = JSON.parse(readFileSync(new URL('DealChangeSignalled.v1.json', EXAMPLES), 'utf8')) as { record: Record<string, unknown> }
   const event = upcast('DealChangeSignalled', golden.record)
-  const bytes = await createCodec(registry(state), dir).encode(event)
+  const bytes = await createCodec(registry(state), memoryIn(dir)).encode(event)
   state.away = true
-  const restarted = createCodec(registry(state), dir)
+  const restarted = createCodec(registry(state), memoryIn(dir))
   assert.equal((await restarted.encode(event)).toString('hex'), bytes.toString('hex'))
   assert.deepEqual({ ...await restarted.decode(bytes) }, { ...event })
   await assert.rejects(restarted.decode(header(999)), { code: 'registry_away', retryable: true })
+})
+
+test('processes that share the folder keep what each of them has met, and another registry has ids of its own', async (t) => {
+  const dir = folder(t)
+  const state = { away: false }
+  const [first, second] = [createCodec(registry(state), memoryIn(dir)), createCodec(registry(state), memoryIn(dir))]
+  const example = (name: string): Parameters<typeof first.encode>[0] => upcast(name, (JSON.parse(readFileSync(new URL(`${name}.v1.json`, EXAMPLES), 'utf8')) as { record: Record<string, unknown> }).record)
+  await first.encode(example('DealChangeSignalled'))
+  await second.encode(example('TransferSucceeded'))
+  state.away = true
+  const restarted = createCodec(registry(state), memoryIn(dir))
+  assert.ok(await restarted.encode(example('DealChangeSignalled')))
+  assert.ok(await restarted.encode(example('TransferSucceeded')))
+  await assert.rejects(createCodec(registry(state), memoryIn(dir, 'http://other')).encode(example('TransferSucceeded')), { code: 'registry_away' })
+})
+
+test('a warmed codec encodes every event after the registry went away', async (t) => {
+  const state = { away: false }
+  const codec = createCodec(registry(state), memoryIn(folder(t)))
+  await codec.warm()
+  state.away = true
+  assert.ok(files.length > 0)
+  for (const { name, version } of files) {
+    const { record } = JSON.parse(readFileSync(new URL(`${name}.v${version}.json`, EXAMPLES), 'utf8')) as { record: Record<string, unknown> }
+    assert.ok((await codec.encode(upcast(name, record))).length > 5, name)
+  }
 })
 
 test('a schema that cannot be read, or not by ours, makes its records undecodable', async (t) => {
@@ -74,14 +104,14 @@ test('a schema that cannot be read, or not by ours, makes its records undecodabl
     51: '{"type":"record","name":"dealbridge.Unheard","fields":[]}',
     52: '{"type":"record","name":"dealbridge.DealChangeSignalled","fields":[{"name":"eventId","type":"long"}]}'
   }
-  const codec = createCodec({ ...registry(), schemaOf: id => Promise.resolve(foreign[id] ?? '') }, folder(t))
+  const codec = createCodec({ ...registry(), schemaOf: id => Promise.resolve(foreign[id] ?? '') }, memoryIn(folder(t)))
   for (const id of [50, 51, 52, 53]) await assert.rejects(codec.decode(header(id)), { code: 'record_undecodable' }, String(id))
 })
 
 test('all who wait for the id of a schema ask once and go on in their order', async (t) => {
   const golden = JSON.parse(readFileSync(new URL('DealChangeSignalled.v1.json', EXAMPLES), 'utf8')) as { record: Record<string, unknown> }
   let asked = 0
-  const codec = createCodec({ ...registry(), idOf: (_subject, schema) => Promise.resolve(idOf(schema)).finally(() => { asked += 1 }) }, folder(t))
+  const codec = createCodec({ ...registry(), idOf: (_subject, schema) => Promise.resolve(idOf(schema)).finally(() => { asked += 1 }) }, memoryIn(folder(t)))
   const order: number[] = []
   await Promise.all(Array.from({ length: 10 }, (_, i) => codec.encode(upcast('DealChangeSignalled', golden.record)).then(() => order.push(i))))
   assert.equal(asked, 1)

@@ -1,10 +1,9 @@
 import avsc from 'avsc'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { AppError } from '../platform/errors.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { SchemaIds } from '../platform/schema-registry.ts'
 import type { DomainEvent } from './port.ts'
+import type { SchemaMemory } from './schema-memory.ts'
 import { loadSchemas } from './schemas.ts'
 import type { EventSchema } from './schemas.ts'
 import { upcast } from './upcast.ts'
@@ -14,6 +13,8 @@ export interface Codec {
   encode (event: DomainEvent): Promise<Buffer>
   /** Throws `registry_away` (retryable: wait) or `record_undecodable` (quarantine). */
   decode (bytes: Buffer): Promise<DomainEvent>
+  /** Asks for the ids of all own schemas ahead, so that an outage that comes later stops no event of any kind. Never throws. */
+  warm (): Promise<void>
 }
 
 interface OwnSchema extends EventSchema { readonly type: avsc.Type }
@@ -22,12 +23,10 @@ interface Reader { readonly schema: OwnSchema, readonly type: avsc.Type, readonl
 const HEADER = 5
 
 /**
- * Ids are remembered in `dataDir/schema-ids.json`, so that an outage of the registry stops nobody who has met a schema
- * before. Resolvers are cached per writer's id: building one costs a hundred times the decoding.
+ * Ids are remembered, so that an outage of the registry stops nobody who has met a schema before. Resolvers are cached per writer's id: building one costs a hundred times the decoding.
  */
-export function createCodec (registry: SchemaIds, dataDir: string): Codec {
+export function createCodec (registry: SchemaIds, memory: SchemaMemory): Codec {
   const schemas = new Map([...loadSchemas()].map(([name, schema]) => [name, { ...schema, type: typeOf(schema.text) }]))
-  const memory = openMemory(dataDir)
   const writers = new Map<string, number>()
   const asked = new Map<string, Promise<number>>()
   const readers = new Map<number, Reader>()
@@ -62,6 +61,9 @@ export function createCodec (registry: SchemaIds, dataDir: string): Codec {
   }
 
   return {
+    async warm () {
+      await Promise.allSettled([...schemas.values()].map(writerId))
+    },
     async encode (event) {
       const schema = schemas.get(event.type)
       if (schema === undefined) throw new AppError('log_refused', `there is no schema for ${event.type}`)
@@ -98,31 +100,4 @@ function readable<T> (id: number, build: () => T): T {
 
 function typeOf (text: string): avsc.Type {
   return avsc.Type.forSchema(JSON.parse(text) as avsc.Schema)
-}
-
-interface IdMemory { idOf (text: string): number | undefined, schemaOf (id: number): string | undefined, remember (id: number, text: string): void }
-
-function openMemory (dataDir: string): IdMemory {
-  const file = path.join(dataDir, 'schema-ids.json')
-  const texts = new Map<number, string>(Object.entries(readMemory(file)).map(([id, text]) => [Number(id), text]))
-  return {
-    idOf: text => [...texts].find(([, known]) => known === text)?.[0],
-    schemaOf: id => texts.get(id),
-    remember (id, text) {
-      texts.set(id, text)
-      mkdirSync(dataDir, { recursive: true })
-      // Renamed into place: a kill in the middle leaves the old file.
-      const draft = `${file}.${process.pid}`
-      writeFileSync(draft, JSON.stringify(Object.fromEntries(texts)))
-      renameSync(draft, file)
-    }
-  }
-}
-
-function readMemory (file: string): Record<string, string> {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>
-  } catch {
-    return {} // Absent or torn: the registry is asked again.
-  }
 }

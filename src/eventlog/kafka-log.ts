@@ -11,6 +11,7 @@ import { connectRegistry } from '../platform/schema-registry.ts'
 import { createCodec } from './codec.ts'
 import type { DomainEvent, EventLog, Position, Topic } from './port.ts'
 import { createReader } from './reader.ts'
+import { openSchemaMemory } from './schema-memory.ts'
 import { QUARANTINE } from './topics.ts'
 
 export interface KafkaLogOptions {
@@ -32,7 +33,8 @@ export function createKafkaLog (options: KafkaLogOptions): Promise<EventLog> {
   const { logger, registry } = options
   const prefix = options.topicPrefix ?? ''
   const kafka = createKafka(options.kafka)
-  const codec = createCodec(connectRegistry(options.registryUrl), options.dataDir)
+  const codec = createCodec(connectRegistry(options.registryUrl), openSchemaMemory(options.dataDir, options.registryUrl))
+  void codec.warm()
   const appended = new Counter({ name: 'dealbridge_log_appended_total', help: 'records acknowledged by all in-sync replicas', labelNames: ['topic'], registers: [registry] })
   const retries = new Counter({ name: 'dealbridge_log_retries_total', help: 'batches sent once more, unchanged', registers: [registry] })
   const quarantined = new Counter({ name: 'dealbridge_quarantined_total', help: 'records that could not be decoded', labelNames: ['topic'], registers: [registry] })

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
+import { inParallel, sendOnce } from '../support/sender.ts'
 import { startSystem } from '../support/system.ts'
 import type { System } from '../support/system.ts'
 
@@ -49,6 +51,55 @@ test('kill -9 of dispatcher and projector in the middle of 200 deals loses nothi
   assertAllThere(system)
   assert.equal(summary.signals, summary.open + Object.values(summary.ends).reduce((a, b) => a + b, 0))
   assert.equal(summary.ends['parked'], 0)
+})
+
+test('kill -9 of ingest and query in the middle of 200 deals: each webhook that was answered lands, once', { timeout: 240_000 }, async (t) => {
+  // No webhooks of the portals: the test sends them itself, once each, and writes down which were answered.
+  const system = await startSystem(t, { source: { webhooks: [] } })
+  await system.run('dispatcher', 'projector')
+  const ingest = await system.run('ingest')
+  const query = await system.run('query')
+  work(system, 0, DEALS)
+  const deals = ['acme', 'beta'].flatMap(portal => system.simulator.portal(portal).deals().map(deal => ({ portal, id: Number(deal['ID']) })))
+  const answered = new Set<string>()
+  let sent = 0
+  await inParallel(deals, 20, async ({ portal, id }) => {
+    if (++sent === DEALS / 2) { ingest.kill('SIGKILL'); query.kill('SIGKILL') }
+    if (await sendOnce(system.ingest, portal, id)) answered.add(`${portal}:${id}`)
+  })
+  assert.ok(answered.size > 0 && answered.size < DEALS, `${answered.size} answered: the kill was not in the middle`)
+  await Promise.all([system.run('ingest'), system.run('query')])
+  const target = system.simulator.portal('main')
+  await eventually(() => {
+    const landed = new Set(target.deals().map(deal => String(deal['ORIGIN_ID'] as string)))
+    return [...answered].every(deal => landed.has(deal))
+  }, { deadlineMs: 60_000 })
+  // Those that got no answer come again, as a sender that tries again would send them.
+  const left = deals.filter(deal => !answered.has(`${deal.portal}:${deal.id}`))
+  await inParallel(left, 20, async ({ portal, id }) => {
+    assert.ok(await sendOnce(system.ingest, portal, id))
+  })
+  const summary = await system.settled(DEALS, 60_000)
+  assertAllThere(system)
+  assert.equal(summary.signals, summary.open + Object.values(summary.ends).reduce((a, b) => a + b, 0))
+})
+
+test('the registry killed: running processes go on, and so do those that start without it', { timeout: 240_000 }, async (t) => {
+  const system = await startSystem(t)
+  const first = await system.run('all')
+  const acme = system.simulator.portal('acme')
+  const make = (title: string): number => acme.create({ TITLE: title, CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', CURRENCY_ID: 'RUB' })
+  make('before')
+  await system.settled(1)
+  process.kill(system.parts.pids['registry'] ?? 0, 'SIGKILL')
+  make('while the registry is away')
+  await system.settled(2)
+  first.kill('SIGTERM')
+  await once(first, 'exit')
+  await system.run('all')
+  make('after a start without the registry')
+  await system.settled(3)
+  assert.deepEqual(system.simulator.portal('main').deals().map(deal => deal['TITLE']), ['before', 'while the registry is away', 'after a start without the registry'])
 })
 
 test('an answer lost after the create is looked up, and no second deal is made', { timeout: 240_000 }, async (t) => {

@@ -94,7 +94,8 @@ async function runProcesses (t: Holder, args: string[]): Promise<ChildProcess> {
   await eventually(() => {
     if (child.exitCode !== null) throw new Error(`run ended: ${said}`)
     return out.includes('"ready"')
-  }, { deadlineMs: 30_000 }).catch((error: unknown) => { throw new Error(`run ${args.join(' ')} was not ready: ${String(error)}\n${said}`) })
+    // A killed reader holds its place in the group for the 30 s of its session.
+  }, { deadlineMs: 60_000 }).catch((error: unknown) => { throw new Error(`run ${args.join(' ')} was not ready: ${String(error)}\n${said}`) })
   return child
 }
 
