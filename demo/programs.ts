@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { NODE_FLAGS } from '../src/platform/node-flags.ts'
 
 const CLI = fileURLToPath(new URL('../src/main/cli.ts', import.meta.url))
 
 /** Runs a command of dealbridge to its end; throws with what it said when it failed. */
 export function command (args: readonly string[], logFile: string): Promise<string> {
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...NODE_FLAGS, CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, said] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
   child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
@@ -22,7 +23,7 @@ export interface Program { readonly ready: Promise<void>, stop (): Promise<void>
 
 /** Starts a long-running command of dealbridge; its log goes to `logFile`. */
 export function start (args: readonly string[], logFile: string): Program {
-  const child: ChildProcess = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child: ChildProcess = spawn(process.execPath, [...NODE_FLAGS, CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const log = createWriteStream(logFile, { flags: 'a' })
   child.stderr?.pipe(log)
   const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))

@@ -3,19 +3,16 @@ import { createPortalClient } from '../bitrix24/client.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import { createLimiter } from '../bitrix24/limiter.ts'
 import { createDispatcher } from '../dispatcher/dispatcher.ts'
-import { prepareRoute } from '../dispatcher/plan.ts'
-import type { PreparedRoute } from '../dispatcher/plan.ts'
 import { createDispatcherTelemetry } from '../dispatcher/telemetry.ts'
 import type { DispatcherTelemetry } from '../dispatcher/telemetry.ts'
-import { ConfigError } from '../platform/config.ts'
 import type { Config } from '../platform/config.ts'
-import { messageOf } from '../platform/logger.ts'
 import { createOutgoing } from '../platform/outgoing.ts'
 import type { Outgoing } from '../platform/outgoing.ts'
 import { createRedis } from '../platform/redis.ts'
 import type { Redis } from '../platform/redis.ts'
 import { startProcess } from './process.ts'
 import type { RunningProcess } from './process.ts'
+import { prepareRoutes } from './routes.ts'
 
 /** Signals become transfers; the only process that writes to a portal. */
 export function startDispatcher (config: Config, options: { unknownWaitMs?: number } = {}): Promise<RunningProcess> {
@@ -30,22 +27,6 @@ export function startDispatcher (config: Config, options: { unknownWaitMs?: numb
       close: async () => { redis.disconnect(); await outgoing.close() }
     }
   })
-}
-
-/** Compiles every mapping; all mistakes at once. */
-export function prepareRoutes (config: Config): Map<string, { to: string, prepared: PreparedRoute }> {
-  const mistakes: { file: string, path: string, message: string }[] = []
-  const prepared = new Map<string, { to: string, prepared: PreparedRoute }>()
-  for (const [name, route] of config.routes) {
-    try {
-      const domain = config.portals.find(p => p.name === name)?.domain ?? ''
-      prepared.set(name, { to: route.to, prepared: prepareRoute({ name, domain }, route.mapping) })
-    } catch (error) {
-      mistakes.push({ file: route.mappingPath, path: '', message: messageOf(error) })
-    }
-  }
-  if (mistakes.length > 0) throw new ConfigError(mistakes)
-  return prepared
 }
 
 function connectPortals (config: Config, parts: { redis: Redis, outgoing: Outgoing, telemetry: DispatcherTelemetry }): Map<string, PortalClient> {

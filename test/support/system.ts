@@ -12,6 +12,7 @@ import { startSimulator } from '../../simulator/simulator.ts'
 import type { Simulator } from '../../simulator/simulator.ts'
 import { partsDown, partsUp } from '../../src/cli/parts/parts.ts'
 import type { PartsReport } from '../../src/cli/parts/parts.ts'
+import { NODE_FLAGS } from '../../src/platform/node-flags.ts'
 import { eventually } from './eventually.ts'
 import { freePortBase } from './services.ts'
 
@@ -63,7 +64,7 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
     ],
     routes: [{ from: '*', to: 'main', mapping: MAPPING }]
   }))
-  await toEnd(spawn(process.execPath, [CLI, 'init', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] }))
+  await toEnd(spawn(process.execPath, [...NODE_FLAGS, CLI, 'init', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] }))
   const query = `http://127.0.0.1:${queryPort}`
   const get = async (at: string): Promise<unknown> => {
     const response = await fetch(query + at, { headers: { 'x-api-key': KEY } })
@@ -85,7 +86,7 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
 }
 
 async function runProcesses (t: Holder, args: string[]): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [CLI, 'run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...NODE_FLAGS, CLI, 'run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
   t.after(async () => { child.kill('SIGKILL'); await gone })
   let [out, said] = ['', '']
