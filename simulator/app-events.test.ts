@@ -103,6 +103,9 @@ test('removal tells the app without OAuth tokens, and its tokens are dead', asyn
   assert.deepEqual([form?.get('auth[access_token]'), form?.get('auth[refresh_token]')], [null, null])
   assert.deepEqual(refusal(await call(at, 'user.current', {}, String(pair['access_token']))), [401, 'NO_AUTH_FOUND'])
   assert.deepEqual(refusal(await token(at, { grant_type: 'refresh_token', refresh_token: String(pair['refresh_token']) })), [400, 'NOT_INSTALLED'])
+  at.apps.install(APP.client_id)
+  assert.deepEqual(refusal(await call(at, 'user.current', {}, String(pair['access_token']))), [401, 'NO_AUTH_FOUND'])
+  assert.deepEqual(refusal(await token(at, { grant_type: 'refresh_token', refresh_token: String(pair['refresh_token']) })), [400, 'invalid_grant'])
 })
 
 test('event.test calls the app back with its own parameters', async (t) => {

@@ -45,9 +45,10 @@ test('a change during the work on a record makes a new record', async (t) => {
   const { at, get } = await bound(t)
   const id = at.create({ TITLE: 'A' })
   at.update(id, { TITLE: 'B' })
-  await get({ clear: 0 })
+  const reserved = await get({ clear: 0 })
   at.update(id, { TITLE: 'C' })
   assert.deepEqual((await get()).events.map(event => event.EVENT_NAME), ['ONCRMDEALUPDATE'])
+  assert.deepEqual(await get({ clear: 0, process_id: reserved.process_id }), reserved)
 })
 
 test('a failed record is read only by who asks for errors', async (t) => {
