@@ -38,6 +38,7 @@ export class CutConnection extends Error {}
 export function createCommands (deps: CommandDeps): (call: Call) => Promise<Answer> {
   const { settings, faults, journal, operating, now } = deps
   const charges = (method: string, nested: boolean): boolean => nested ? settings.switches.operating_of !== 'batch' : method !== 'batch' || settings.switches.operating_of !== 'nested'
+  const keyOf = (call: Call): string => settings.switches.operating_shared ? 'everybody' : call.caller.key
   const seconds = (start: number): number => Math.max(now() - start, settings.switches.operating_floor_ms) / 1000
 
   function timeOf (start: number, fields: object): Record<string, unknown> {
@@ -50,7 +51,7 @@ export function createCommands (deps: CommandDeps): (call: Call) => Promise<Answ
     const method = deps.methods()[name]
     if (method === undefined) throw new RestError('ERROR_METHOD_NOT_FOUND', 'Method not found!', 404)
     needScope(call.caller, name)
-    if (operating.blocked(call.caller.key, name, settings.limits.operating_seconds)) throw methodBlocked()
+    if (operating.blocked(keyOf(call), name, settings.limits.operating_seconds)) throw methodBlocked()
     if (settings.command_ms > 0) await deps.pause(settings.command_ms)
     if (call.expired && !settings.switches.cut_commits) throw new CutConnection()
     const occasion = { methods: [name], text: JSON.stringify(params) }
@@ -73,9 +74,9 @@ export function createCommands (deps: CommandDeps): (call: Call) => Promise<Answ
     try {
       const page = await perform(call, { name, params, command })
       const charged = charges(name, command !== undefined)
-      if (charged) operating.charge(call.caller.key, name, seconds(start))
+      if (charged) operating.charge(keyOf(call), name, seconds(start))
       const shows = command === undefined || settings.switches.batch_operating_fields
-      return { page, time: timeOf(start, shows ? operating.fields(call.caller.key, name) : {}) }
+      return { page, time: timeOf(start, shows ? operating.fields(keyOf(call), name) : {}) }
     } catch (error) {
       if (error instanceof CutConnection) throw error
       const refusal = error instanceof RestError ? error : new RestError('INTERNAL_SERVER_ERROR', 'Internal server error', 500)
@@ -87,15 +88,15 @@ export function createCommands (deps: CommandDeps): (call: Call) => Promise<Answ
   async function batch (call: Call): Promise<Answer> {
     const start = now()
     deps.count('batches')
-    if (operating.blocked(call.caller.key, 'batch', settings.limits.operating_seconds)) { deps.count('throttled'); return refusal(methodBlocked()) }
+    if (operating.blocked(keyOf(call), 'batch', settings.limits.operating_seconds)) { deps.count('throttled'); return refusal(methodBlocked()) }
     const cut = faults.strike('write', call.occasion, ['batch_cut'])
     const stops = (done: number): boolean => (cut !== undefined && done >= (cut.after ?? 25)) || (call.expired && !settings.switches.cut_commits)
     const result = await runBatch(call.params, command => run(call, command), stops)
     if (cut !== undefined) throw new CutConnection()
-    if (charges('batch', false)) operating.charge(call.caller.key, 'batch', seconds(start))
+    if (charges('batch', false)) operating.charge(keyOf(call), 'batch', seconds(start))
     const errors = result['result_error'] ?? {}
     const failed = Object.entries(errors).map(([command, said]) => ({ command, error: (said as { error: string }).error }))
-    return { status: 200, body: { result, time: timeOf(start, charges('batch', false) ? operating.fields(call.caller.key, 'batch') : {}) }, ...(failed.length === 0 ? {} : { failed }) }
+    return { status: 200, body: { result, time: timeOf(start, charges('batch', false) ? operating.fields(keyOf(call), 'batch') : {}) }, ...(failed.length === 0 ? {} : { failed }) }
   }
 
   return async (call) => {

@@ -49,6 +49,8 @@ export interface Switches {
   ts: 'queued' | 'sent'
   /** Whose time a batch uses up: its commands', the method `batch`'s own, or both. */
   operating_of: 'nested' | 'batch' | 'both'
+  /** Whether all webhooks and apps use up one operating time of a method, or each its own. */
+  operating_shared: boolean
   /** Whether `result_time` of a batch carries the operating fields. */
   batch_operating_fields: boolean
   /** Whether a request that is cut at the time limit goes on to its end. */
@@ -99,7 +101,7 @@ export interface PortalSettings extends Required<Omit<PortalConfig, 'limits' | '
 const stages = ['NEW', 'PREPARATION', 'PREPAYMENT_INVOICE', 'PREPAYMENT', 'EXECUTING', 'FINAL_INVOICE', 'FINAL', 'WON', 'LOSE', 'APOLOGY']
 const switches: Switches = {
   refused_calls_fill_bucket: false, operating_floor_ms: 0, event_handler_id: true, endpoints: true, handler_timeout_ms: 30_000, ts: 'sent',
-  operating_of: 'nested', batch_operating_fields: true, cut_commits: true, list_lag_ms: 0, slow_gap_ms: 0, slow_handler_ms: 5000, merge_fires_events: true
+  operating_of: 'nested', operating_shared: false, batch_operating_fields: true, cut_commits: true, list_lag_ms: 0, slow_gap_ms: 0, slow_handler_ms: 5000, merge_fires_events: true
 }
 const hash = (text: string): string => createHash('md5').update(text).digest('hex')
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { batch, call, refusal, testPortal } from './testing.ts'
+import { APP, batch, call, refusal, testPortal, tokens } from './testing.ts'
 import type { TestPortal } from './testing.ts'
 
 const MINUTE = 60_000
@@ -95,6 +95,14 @@ test('whose time a batch uses up follows the switch', async (t) => {
   assert.deepEqual(await used('nested'), [undefined, 30])
   assert.deepEqual(await used('batch'), [30, 0])
   assert.deepEqual(await used('both'), [30, 30])
+})
+
+test('an app and a webhook have operating times of their own, or one in common by the switch', async (t) => {
+  for (const shared of [false, true]) {
+    const at = await testPortal(t, { ...seconds, apps: [APP], switches: { ...seconds.switches, operating_shared: shared } })
+    for (let i = 0; i < 4; i += 1) await call(at, 'user.current')
+    assert.equal((await call(at, 'user.current', {}, String((await tokens(at))['access_token']))).status, shared ? 429 : 200)
+  }
 })
 
 test('a batch that used up its own time is refused as a whole with 429', async (t) => {
