@@ -4,7 +4,8 @@ import { RestError } from './rest-error.ts'
 import type { Page, Params } from './items.ts'
 import { asText } from './text.ts'
 
-export interface CommandRun { readonly method: string, readonly params: Params }
+/** One command: `command` is its key in the batch. */
+export interface CommandRun { readonly method: string, readonly params: Params, readonly command: string }
 type Ran = { readonly page: Page, readonly time: Record<string, unknown> } | { readonly error: RestError }
 
 const LIMIT = 50
@@ -13,7 +14,7 @@ const LIMIT = 50
  * Runs a batch: in key order, references to earlier results replaced, five maps that are `[]` when empty.
  * `stop` says before each command whether the batch is cut there.
  */
-export async function runBatch (params: Params, run: (command: CommandRun) => Promise<Ran>, stop: (done: number) => boolean): Promise<unknown> {
+export async function runBatch (params: Params, run: (command: CommandRun) => Promise<Ran>, stop: (done: number) => boolean): Promise<Record<string, unknown>> {
   const cmd = params['cmd']
   const entries = Object.entries(typeof cmd === 'object' && cmd !== null ? cmd as Record<string, unknown> : {})
   const halt = ['1', 'true'].includes(asText(params['halt']))
@@ -21,7 +22,7 @@ export async function runBatch (params: Params, run: (command: CommandRun) => Pr
   const results: Record<string, unknown> = {}
   for (const [index, [key, text]] of entries.entries()) {
     if (stop(index)) break
-    const ran = index >= LIMIT ? { error: new RestError('ERROR_BATCH_LENGTH_EXCEEDED', 'Max batch length exceeded') } : await runOne(String(text), results, run)
+    const ran = index >= LIMIT ? { error: new RestError('ERROR_BATCH_LENGTH_EXCEEDED', 'Max batch length exceeded') } : await runOne({ key, text: asText(text) }, results, run)
     if ('error' in ran) {
       maps.result_error.push([key, { error: ran.error.code, error_description: ran.error.message }])
       if (halt) break
@@ -36,10 +37,10 @@ export async function runBatch (params: Params, run: (command: CommandRun) => Pr
   return Object.fromEntries(Object.entries(maps).map(([name, pairs]) => [name, phpMap(pairs)]))
 }
 
-async function runOne (text: string, results: Record<string, unknown>, run: (command: CommandRun) => Promise<Ran>): Promise<Ran> {
+async function runOne ({ key, text }: { key: string, text: string }, results: Record<string, unknown>, run: (command: CommandRun) => Promise<Ran>): Promise<Ran> {
   const { method, params } = readCommand(text)
   if (method.toLowerCase() === 'batch') return { error: new RestError('ERROR_BATCH_METHOD_NOT_ALLOWED', 'Method is not allowed for batch usage') }
-  return await run({ method, params: replaced(params, results) as Params })
+  return await run({ command: key, method, params: replaced(params, results) as Params })
 }
 
 /** `method?query` as PHP reads it. */

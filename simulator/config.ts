@@ -19,9 +19,24 @@ export interface WebhookConfig {
   kind: 'ui' | 'app' | 'robot'
   application_token?: string
   events?: string[]
-  /** `event_handler_id` of the subscription. */
+  /** `event_handler_id` of the subscription; by its place in the list when absent. */
   id?: number
+  /** The app that an `app` subscription belongs to; the first of `apps` when absent. */
+  client_id?: string
 }
+/** An OAuth app. `handler` gets the install events; not `installed`, it gets no events and no tokens until `install-app`. */
+export interface AppConfig {
+  client_id: string
+  client_secret: string
+  redirect_uri: string
+  handler?: string
+  application_token?: string
+  scope?: string[]
+  installed?: boolean
+  version?: number
+}
+/** A rule of a funnel: when a deal comes to `stage` (or is added, without a stage) a robot makes one save for each of `saves`. */
+export interface RobotConfig { stage?: string, saves: Record<string, unknown>[] }
 export interface UserConfig { ID: number, NAME?: string, LAST_NAME?: string, EMAIL?: string, ACTIVE?: boolean }
 /** What public sources leave open; defaults are the documented or likelier side. */
 export interface Switches {
@@ -30,6 +45,23 @@ export interface Switches {
   event_handler_id: boolean
   endpoints: boolean
   handler_timeout_ms: number
+  /** `ts` of an event: when it was queued, or when it is sent. */
+  ts: 'queued' | 'sent'
+  /** Whose time a batch uses up: its commands', the method `batch`'s own, or both. */
+  operating_of: 'nested' | 'batch' | 'both'
+  /** Whether all webhooks and apps use up one operating time of a method, or each its own. */
+  operating_shared: boolean
+  /** Whether `result_time` of a batch carries the operating fields. */
+  batch_operating_fields: boolean
+  /** Whether a request that is cut at the time limit goes on to its end. */
+  cut_commits: boolean
+  /** How long a new deal is missing in lists; `get` finds it at once. */
+  list_lag_ms: number
+  /** First gap before the next call to a handler that was slow or failed; it doubles up to 64 times. 0: no gaps. */
+  slow_gap_ms: number
+  /** A handler slower than this counts as slow. */
+  slow_handler_ms: number
+  merge_fires_events: boolean
 }
 export interface PortalConfig {
   name: string
@@ -41,7 +73,7 @@ export interface PortalConfig {
   zone?: string
   latency_ms?: number
   command_ms?: number
-  limits?: { per_second?: number, burst?: number, operating_seconds?: number }
+  limits?: { per_second?: number, burst?: number, operating_seconds?: number, request_seconds?: number }
   first_id?: number
   funnels?: FunnelConfig[]
   custom_fields?: CustomFieldConfig[]
@@ -49,18 +81,28 @@ export interface PortalConfig {
   types?: string[]
   users?: UserConfig[]
   webhooks?: WebhookConfig[]
+  apps?: AppConfig[]
+  robots?: RobotConfig[]
+  /** Scopes of the incoming webhook. */
+  scope?: string[]
+  /** Authorization server, as `server_domain` and `server_endpoint` name it; every portal answers `/oauth/token/` itself. */
+  auth_server?: string
   switches?: Partial<Switches>
 }
 export interface SimulatorConfig { control_port?: number, journal?: string, state_file?: string, seed?: number, portals: PortalConfig[] }
 
 /** A portal's configuration with every default filled in. */
 export interface PortalSettings extends Required<Omit<PortalConfig, 'limits' | 'funnels' | 'switches'>> {
-  limits: { per_second: number, burst: number, operating_seconds: number }
+  limits: { per_second: number, burst: number, operating_seconds: number, request_seconds: number }
   funnels: { id: number, name: string, stages: string[] }[]
   switches: Switches
 }
 
 const stages = ['NEW', 'PREPARATION', 'PREPAYMENT_INVOICE', 'PREPAYMENT', 'EXECUTING', 'FINAL_INVOICE', 'FINAL', 'WON', 'LOSE', 'APOLOGY']
+const switches: Switches = {
+  refused_calls_fill_bucket: false, operating_floor_ms: 0, event_handler_id: true, endpoints: true, handler_timeout_ms: 30_000, ts: 'sent',
+  operating_of: 'nested', operating_shared: false, batch_operating_fields: true, cut_commits: true, list_lag_ms: 0, slow_gap_ms: 0, slow_handler_ms: 5000, merge_fires_events: true
+}
 const hash = (text: string): string => createHash('md5').update(text).digest('hex')
 
 /** Fills the defaults. Throws on a configuration that cannot be played. */
@@ -70,7 +112,8 @@ export function settle (config: PortalConfig): PortalSettings {
   if (!/^[+-]\d\d:\d\d$/.test(zone)) throw new Error(`zone of ${config.name} must look like +03:00`)
   const userId = config.user_id ?? 1
   return {
-    port: 0, latency_ms: 0, command_ms: 0, first_id: 1, webhooks: [],
+    port: 0, latency_ms: 0, command_ms: 0, first_id: 1, webhooks: [], apps: [], robots: [],
+    scope: ['crm', 'user'], auth_server: 'oauth.bitrix24.tech',
     currencies: ['RUB', 'USD', 'EUR'], types: ['SALE', 'COMPLEX', 'GOODS', 'SERVICES'],
     users: [{ ID: userId, NAME: 'Integration', LAST_NAME: 'User', EMAIL: `user${userId}@${config.name}.example`, ACTIVE: true }],
     ...config,
@@ -79,12 +122,9 @@ export function settle (config: PortalConfig): PortalSettings {
     member_id: config.member_id ?? hash(`member ${config.name}`),
     secret: config.secret ?? hash(`secret ${config.name}`).slice(0, 16),
     custom_fields: optionsWithIds(config.custom_fields ?? [], config.first_id ?? 1),
-    limits: { per_second: 2, burst: 50, operating_seconds: 480, ...config.limits },
+    limits: { per_second: 2, burst: 50, operating_seconds: 480, request_seconds: 60, ...config.limits },
     funnels: (config.funnels ?? [{ id: 0 }]).map(funnel => settleFunnel(funnel)),
-    switches: {
-      refused_calls_fill_bucket: false, operating_floor_ms: 0, event_handler_id: true, endpoints: true, handler_timeout_ms: 30_000,
-      ...config.switches
-    }
+    switches: { ...switches, ...config.switches }
   }
 }
 

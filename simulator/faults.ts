@@ -1,11 +1,12 @@
-export type FaultWhere = 'webhook' | 'answer' | 'write' | 'limit' | 'auth' | 'data'
+export type FaultWhere = 'webhook' | 'answer' | 'write' | 'limit' | 'auth' | 'oauth' | 'data'
 export const faultModes = {
-  webhook: ['drop', 'twice', 'late', 'wrong_token', 'foreign_member'],
-  answer: ['503', '429', '500', '502', '504', 'html200', 'malformed', 'truncated', 'empty', 'slow', 'none'],
+  webhook: ['drop', 'twice', 'late', 'reordered', 'burst', 'replayed', 'extra_keys', 'missing_keys', 'wrong_token', 'foreign_member', 'foreign_domain', 'internal_endpoint'],
+  answer: ['503', '429', '500', '502', '504', 'html200', 'malformed', 'truncated', 'empty', 'slow', 'slow_body', 'none'],
   write: ['lost', 'error_done', 'cut', 'late', 'batch_cut', 'command_fails'],
-  limit: ['full', 'operating', 'overload'],
-  auth: ['expired_token', 'no_auth', 'portal_deleted', 'redirect'],
-  data: ['vanish']
+  limit: ['full', 'operating', 'overload', 'foreign'],
+  auth: ['expired_token', 'no_auth', 'invalid_credentials', 'insufficient_scope', 'plan_ended', 'portal_deleted', 'redirect'],
+  oauth: ['invalid_grant', 'invalid_client', 'wrong_client', 'payment_required', 'not_installed', '500', 'lost'],
+  data: ['vanish', 'merged', 'saved_again', 'changed_after_read']
 } as const satisfies Record<FaultWhere, readonly string[]>
 
 /** A scripted misbehaviour and its aim; with no aim it hits everything of its `where` until cleared. */
@@ -21,8 +22,16 @@ export interface FaultSpec {
   probability?: number
   /** How often it may strike. */
   times?: number
-  /** Delay of `late` and `slow`. */
+  /** Delay of `late`, `slow` and `slow_body`; how long `reordered` and `burst` collect; when `replayed` comes again. */
   ms?: number
+  /** Status of `error_done`: 500 (JSON), 502 or 504 (HTML). */
+  status?: number
+  /** Requests that a `foreign` client of the same address makes just before this one. */
+  requests?: number
+  /** Where `redirect` leads to: scheme, host and port. */
+  to?: string
+  /** What a person saves in `saved_again` and `changed_after_read`; another title when absent. */
+  fields?: Record<string, unknown>
   /** Code of a `command_fails`, ERROR_CORE when absent. */
   code?: string
   /** Commands a `batch_cut` lets through. */

@@ -2,6 +2,8 @@
 export interface Buckets {
   take: (address: string, limits: { per_second: number, burst: number }, refusedFills: boolean) => { accepted: boolean, level: number }
   fill: (address: string, level: number) => void
+  /** Requests of somebody else behind the same address; those above the burst are refused to them. */
+  foreign: (address: string, requests: number, limits: { per_second: number, burst: number }) => void
   highest: () => number
   clear: () => void
 }
@@ -21,6 +23,11 @@ export function createBuckets (now: () => number): Buckets {
       levels.set(address, { level: after, at: now() })
       highest = Math.max(highest, after)
       return { accepted, level: after }
+    },
+    foreign: (address, requests, limits) => {
+      const level = Math.min(limits.burst, drained(address, limits.per_second) + requests)
+      levels.set(address, { level, at: now() })
+      highest = Math.max(highest, level)
     },
     fill: (address, level) => { levels.set(address, { level, at: now() }) },
     highest: () => highest,

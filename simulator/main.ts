@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { parse } from 'yaml'
 import type { SimulatorConfig } from './config.ts'
 import { startControl } from './control.ts'
 import { startSimulator } from './simulator.ts'
-import type { Simulator } from './simulator.ts'
+import { createStateFile } from './state-file.ts'
 
 const { values } = parseArgs({ options: { config: { type: 'string' } } })
 if (values.config === undefined) {
@@ -15,30 +15,18 @@ if (values.config === undefined) {
 const file = path.resolve(values.config)
 const config = parse(readFileSync(file, 'utf8')) as SimulatorConfig
 const inPlace = (name: string): string => path.resolve(path.dirname(file), name)
-const simulator = await startSimulator({ ...config, ...(config.journal === undefined ? {} : { journal: inPlace(config.journal) }) })
-const state = config.state_file === undefined ? undefined : inPlace(config.state_file)
-if (state !== undefined) load(simulator, state)
+const state = config.state_file === undefined ? undefined : createStateFile(inPlace(config.state_file))
+const simulator = await startSimulator({ ...config, ...(config.journal === undefined ? {} : { journal: inPlace(config.journal) }) }, { onSave: (portal, saved) => state?.note(portal, saved) })
+state?.load(simulator)
 const control = config.control_port === undefined ? undefined : await startControl(simulator, config.control_port)
-const saving = state === undefined ? undefined : setInterval(() => save(simulator, state), 250)
+const saving = state === undefined ? undefined : setInterval(() => state.save(simulator), 250)
 process.stdout.write(`${JSON.stringify({ ready: simulator.portals().map(p => p.name) })}\n`)
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => { void stop() })
 
 async function stop (): Promise<void> {
   clearInterval(saving)
-  if (state !== undefined) save(simulator, state)
+  state?.save(simulator)
   await control?.stop()
   await simulator.stop()
   process.exit(0)
-}
-
-function save (from: Simulator, to: string): void {
-  // Renamed into place: a kill in the middle leaves the state before.
-  writeFileSync(`${to}.new`, JSON.stringify(Object.fromEntries(from.portals().map(p => [p.name, p.store.dump()]))))
-  renameSync(`${to}.new`, to)
-}
-
-function load (into: Simulator, from: string): void {
-  if (!existsSync(from)) return
-  const states = JSON.parse(readFileSync(from, 'utf8')) as Record<string, unknown>
-  for (const portal of into.portals()) if (states[portal.name] !== undefined) portal.store.load(states[portal.name])
 }

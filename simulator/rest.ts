@@ -1,204 +1,141 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { readCommand, runBatch } from './batch.ts'
-import { catalogueMethods } from './catalogue.ts'
+import { gateway, refuseAnswer, refuseAuth, refuseDone, spoilAnswer } from './answers.ts'
+import type { Out } from './answers.ts'
+import type { Caller } from './caller.ts'
+import { CutConnection } from './commands.ts'
+import type { Answer, Call } from './commands.ts'
 import type { PortalSettings } from './config.ts'
-import type { FaultSpec, Faults, Occasion } from './faults.ts'
-import { dealMethods, itemMethods } from './items.ts'
-import type { Page, Params } from './items.ts'
-import type { Journal, JournalTarget } from './journal.ts'
-import type { Buckets, Operating } from './limits.ts'
-import { parseQuery } from './php.ts'
-import { RestError, methodBlocked } from './rest-error.ts'
-import type { Store } from './store.ts'
-import { isoInZone } from './zone.ts'
-import { asText } from './text.ts'
+import type { Doorman } from './doorman.ts'
+import type { Faults, Occasion } from './faults.ts'
+import type { Gate } from './gate.ts'
+import type { Params } from './items.ts'
+import type { Journal } from './journal.ts'
+import type { Buckets } from './limits.ts'
+import type { OAuth } from './oauth.ts'
+import { answerOAuth } from './oauth-route.ts'
+import { occasionOf, readRequest } from './request.ts'
+import { targetsOf } from './targets.ts'
 
-export interface RestDeps { settings: PortalSettings, store: Store, faults: Faults, journal: Journal, buckets: Buckets, operating: Operating, now: () => number, count: (what: 'requests' | 'refused' | 'throttled' | 'commands' | 'batches') => void, pause: (ms: number) => Promise<void> }
+export interface RestDeps {
+  readonly settings: PortalSettings
+  readonly doorman: Doorman
+  readonly oauth: OAuth
+  readonly faults: Faults
+  readonly journal: Journal
+  readonly buckets: Buckets
+  readonly gate: Gate
+  readonly commands: (call: Call) => Promise<Answer>
+  readonly count: (what: 'requests' | 'refused') => void
+  readonly pause: (ms: number) => Promise<void>
+}
+interface Arrival { readonly request: IncomingMessage, readonly id: string, readonly method: string, readonly params: Params, readonly occasion: Occasion, readonly out: Out, readonly cut: () => void, readonly path: string }
 
-const WRITES = /\.(add|update|delete)$/
-const MAX_BODY = 10 * 1024 * 1024
-
-/** Answers `/rest/{user}/{secret}/{method}`. */
+/** Answers `/rest/{user}/{secret}/{method}`, `/rest/{method}` with a token, and `/oauth/…`. */
 export function createRest (deps: RestDeps): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const { settings, store, faults, journal, buckets, operating, now } = deps
-  const methods: Record<string, (params: Params) => Page> = { ...itemMethods(settings, store), ...dealMethods(settings, store), ...catalogueMethods(settings) }
-  let requests = 0
+  const { settings, doorman, faults, journal, buckets, gate } = deps
+  let requests = journal.last()
 
-  async function run ({ method, params }: { method: string, params: Params }): Promise<{ page: Page, time: Record<string, unknown> } | { error: RestError }> {
-    deps.count('commands')
-    const name = method.toLowerCase()
-    const handler = methods[name]
-    const start = now()
-    try {
-      if (handler === undefined) throw new RestError('ERROR_METHOD_NOT_FOUND', 'Method not found!', 404)
-      if (operating.blocked('webhook', name, settings.limits.operating_seconds)) { deps.count('throttled'); throw methodBlocked() }
-      if (settings.command_ms > 0) await deps.pause(settings.command_ms)
-      const occasion = { methods: [name], text: JSON.stringify(params) }
-      const failing = faults.strike('write', occasion, ['command_fails'])
-      if (failing !== undefined) throw new RestError(failing.code ?? 'ERROR_CORE', 'The command failed')
-      if (faults.strike('limit', occasion, ['operating']) !== undefined) { deps.count('throttled'); throw methodBlocked() }
-      const page = handler(params)
-      if (WRITES.test(name)) journal.write(settings.name, { kind: 'applied', ...targetOf(name, params, page) })
-      operating.charge('webhook', name, Math.max(settings.command_ms, settings.switches.operating_floor_ms) / 1000)
-      return { page, time: timeOf(start, name) }
-    } catch (error) {
-      return { error: error instanceof RestError ? error : new RestError('INTERNAL_SERVER_ERROR', 'Internal server error', 500) }
-    }
-  }
-
-  function timeOf (start: number, method: string): Record<string, unknown> {
-    const seconds = (now() - start) / 1000
-    return { start: start / 1000, finish: now() / 1000, duration: seconds, processing: seconds, date_start: isoInZone(start, settings.zone), date_finish: isoInZone(now(), settings.zone), ...operating.fields('webhook', method) }
-  }
-
-  async function answer (call: { method: string, params: Params, occasion: Occasion }): Promise<{ status: number, body: unknown }> {
-    const start = now()
-    if (call.method === 'batch') {
-      deps.count('batches')
-      const cut = faults.strike('write', call.occasion, ['batch_cut'])
-      const result = await runBatch(call.params, run, done => cut !== undefined && done >= (cut.after ?? 25))
-      if (cut !== undefined) throw new CutConnection()
-      return { status: 200, body: { result, time: timeOf(start, 'batch') } }
-    }
-    const ran = await run(call)
-    if ('error' in ran) return { status: ran.error.status, body: { error: ran.error.code, error_description: ran.error.message } }
-    return { status: 200, body: { ...ran.page, time: ran.time } }
-  }
-
-  return async (request, response) => {
-    const id = `r${++requests}`
-    deps.count('requests')
-    const url = new URL(request.url ?? '/', 'http://portal')
-    const path = /^\/rest\/(\d+)\/([^/]+)\/([\w.]+?)(\.json)?$/.exec(url.pathname)
-    const body = await readBody(request)
-    const method = (path?.[3] ?? '').toLowerCase()
-    const params = { ...parseQuery(url.search.slice(1)), ...readParams(body, request.headers['content-type'] ?? '') }
-    const occasion = occasionOf(method, params)
+  /** The bucket and the record; gives whether the request may go on. */
+  function enter ({ request, id, method, params, occasion, out }: Arrival): boolean {
+    const address = request.socket.remoteAddress ?? ''
     const epoch = request.headers['x-dealbridge-epoch']
-    const send = (status: number, content: unknown, type = 'application/json'): void => {
-      journal.write(settings.name, { kind: 'answered', request: id, method, status })
-      response.writeHead(status, { 'content-type': type }).end(typeof content === 'string' ? content : JSON.stringify(content))
-    }
-    const refuse = (status: number, error: string, description: string): void => send(status, { error, error_description: description })
+    const foreign = faults.strike('limit', occasion, ['foreign'])
+    if (foreign !== undefined) buckets.foreign(address, foreign.requests ?? 1, settings.limits)
+    if (faults.strike('limit', occasion, ['full']) !== undefined) buckets.fill(address, settings.limits.burst)
+    const { accepted, level } = buckets.take(address, settings.limits, settings.switches.refused_calls_fill_bucket)
+    journal.write(settings.name, { kind: 'received', request: id, method, level, ...(typeof epoch === 'string' ? { epoch } : {}), commands: targetsOf(method, params) })
+    if (accepted) return true
+    deps.count('refused')
+    out.refuse(503, 'QUERY_LIMIT_EXCEEDED', 'Too many requests')
+    return false
+  }
 
-    if (path === null || Number(path[1]) !== settings.user_id || path[2] !== settings.secret) return refuse(401, 'NO_AUTH_FOUND', 'Wrong authorization data')
-    const auth = faults.strike('auth', occasion)
-    if (auth?.mode === 'redirect') return send(302, '<html></html>', 'text/html')
-    if (auth !== undefined) return refuseAuth(auth, refuse)
-    if (faults.strike('limit', occasion, ['overload']) !== undefined) return refuse(503, 'OVERLOAD_LIMIT', 'REST API is blocked due to overload')
-    if (faults.strike('limit', occasion, ['full']) !== undefined) buckets.fill(request.socket.remoteAddress ?? '', settings.limits.burst)
-    const { accepted, level } = buckets.take(request.socket.remoteAddress ?? '', settings.limits, settings.switches.refused_calls_fill_bucket)
-    journal.write(settings.name, { kind: 'received', request: id, method, level, ...(typeof epoch === 'string' ? { epoch } : {}), commands: commandsOf(method, params) })
-    if (!accepted) { deps.count('refused'); return refuse(503, 'QUERY_LIMIT_EXCEEDED', 'Too many requests') }
+  /** Refusals that cost no budget; gives the caller when there is none. */
+  function admit ({ id, method, occasion, path, params, out }: Arrival): Caller | undefined {
+    const found = doorman(path, params)
+    const auth = 'caller' in found ? faults.strike('auth', occasion) : undefined
+    const overload = 'caller' in found && auth === undefined && faults.strike('limit', occasion, ['overload']) !== undefined
+    if ('caller' in found && auth === undefined && !overload) return found.caller
+    journal.write(settings.name, { kind: 'received', request: id, method, commands: targetsOf(method, params) })
+    if (auth !== undefined) refuseAuth(auth, out, path)
+    else if (overload) out.refuse(503, 'OVERLOAD_LIMIT', 'REST API is blocked due to overload')
+    else if (!('caller' in found)) out.send(found.status, found.body, { error: found.error })
+    return undefined
+  }
 
+  /** Lets the command run, or not, and answers, or not, as the faults have it. */
+  async function serve (arrival: Arrival, caller: Caller): Promise<void> {
+    const { id, method, params, occasion, out, cut } = arrival
+    const call: Call = { id, method, params, caller, occasion, expired: false }
     await deps.pause(settings.latency_ms / 2)
     const before = faults.strike('write', occasion, ['cut', 'late'])
     const after = faults.strike('write', occasion, ['lost', 'error_done'])
     const spoiled = faults.strike('answer', occasion)
     if (before !== undefined) {
-      if (before.mode === 'late') void deps.pause(before.ms ?? 1000).then(() => answer({ method, params, occasion })).catch(() => undefined)
-      request.socket.destroy()
-      return
+      if (before.mode === 'late') void deps.pause(before.ms ?? 1000).then(() => deps.commands(call)).catch(() => undefined)
+      return cut()
     }
-    if (spoiled !== undefined && refuseAnswer(spoiled, { send, refuse })) return
+    if (spoiled !== undefined && refuseAnswer(spoiled, out)) return
+    const limit = setTimeout(() => { call.expired = true; gateway(out, 504) }, settings.limits.request_seconds * 1000)
+    const answer = await deps.commands(call).finally(() => clearTimeout(limit))
+    await deps.pause(settings.latency_ms / 2)
+    if (call.expired) return
+    if (after?.mode === 'lost') return cut()
+    if (after !== undefined) return refuseDone(after, out)
+    if (spoiled !== undefined) return await spoilAnswer(spoiled, answer.body, { out, pause: deps.pause })
+    out.send(answer.status, answer.body, answer)
+  }
+
+  return async (request, response) => {
+    const id = `r${++requests}`
+    deps.count('requests')
+    const { path, params } = await readRequest(request)
+    await gate.passed()
+    if (path.startsWith('/oauth/')) return answerOAuth(deps, { id, path, params, response })
+    const method = /([\w.]+?)(\.json)?$/.exec(path)?.[1]?.toLowerCase() ?? ''
+    const { out, cut } = outOf(deps, { id, method, request, response })
+    const arrival: Arrival = { request, id, method, params, occasion: occasionOf(method, params), out, cut, path }
+    const caller = admit(arrival)
+    if (caller === undefined || !enter(arrival)) return
     try {
-      const { status, body: content } = await answer({ method, params, occasion })
-      await deps.pause(settings.latency_ms / 2)
-      if (after?.mode === 'lost') { request.socket.destroy(); return }
-      if (after?.mode === 'error_done') return refuse(500, 'INTERNAL_SERVER_ERROR', 'Internal server error')
-      if (spoiled !== undefined) return await spoilAnswer(spoiled, { content, send, pause: deps.pause })
-      send(status, content)
+      await serve({ ...arrival, params: withoutAuth(params) }, caller)
     } catch (error) {
       if (!(error instanceof CutConnection)) throw error
-      request.socket.destroy()
+      cut()
     }
   }
 }
 
-class CutConnection extends Error {}
-
-function refuseAuth (fault: FaultSpec, refuse: (status: number, error: string, description: string) => void): void {
-  if (fault.mode === 'expired_token') return refuse(401, 'expired_token', 'The access token provided has expired.')
-  if (fault.mode === 'portal_deleted') return refuse(403, 'PORTAL_DELETED', 'Portal was deleted')
-  return refuse(401, 'NO_AUTH_FOUND', 'Wrong authorization data')
+function withoutAuth (params: Params): Params {
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !['auth', 'auth_connector'].includes(name)))
 }
 
-/** Faults that answer without doing anything. */
-function refuseAnswer (fault: FaultSpec, { send, refuse }: { send: (status: number, content: unknown, type?: string) => void, refuse: (status: number, error: string, description: string) => void }): boolean {
-  switch (fault.mode) {
-    case '503': refuse(503, 'QUERY_LIMIT_EXCEEDED', 'Too many requests'); return true
-    case '429': refuse(429, 'OPERATION_TIME_LIMIT', 'Method is blocked due to operation time limit.'); return true
-    case '500': refuse(500, 'INTERNAL_SERVER_ERROR', 'Internal server error'); return true
-    case '502': case '504': send(Number(fault.mode), '<html><body>Bad gateway</body></html>', 'text/html'); return true
-    case 'none': return true
-    default: return false
+/** The ways out of a request, each with its entry in the record; only the first one counts. */
+function outOf ({ settings, journal }: RestDeps, { id, method, request, response }: { id: string, method: string, request: IncomingMessage, response: ServerResponse }): { out: Out, cut: () => void } {
+  let ended = false
+  const end = (entry: { kind: 'answered' | 'cut' | 'closed', status?: number, error?: string, failed?: { command: string, error: string }[] }): boolean => {
+    if (ended) return false
+    ended = true
+    journal.write(settings.name, { request: id, method, ...entry })
+    return true
   }
-}
-
-async function spoilAnswer (fault: FaultSpec, { content, send, pause }: { content: unknown, send: (status: number, content: unknown, type?: string) => void, pause: (ms: number) => Promise<void> }): Promise<void> {
-  const text = JSON.stringify(content)
-  if (fault.mode === 'html200') return send(200, '<html><body>Сервис недоступен</body></html>', 'text/html')
-  if (fault.mode === 'malformed') return send(200, `${text}}`)
-  if (fault.mode === 'truncated') return send(200, text.slice(0, text.length / 2))
-  if (fault.mode === 'empty') return send(200, '')
-  if (fault.mode === 'slow') await pause(fault.ms ?? 1000)
-  send(200, content)
-}
-
-async function readBody (request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size <= MAX_BODY) chunks.push(chunk)
+  response.once('close', () => end({ kind: 'closed' }))
+  const send: Out['send'] = (status, content, extra: Parameters<Out['send']>[2] & { failed?: { command: string, error: string }[] } = {}) => {
+    const { type = 'application/json', error, headers, failed } = extra
+    if (!end({ kind: 'answered', status, ...(error === undefined ? {} : { error }), ...(failed === undefined ? {} : { failed }) })) return
+    response.writeHead(status, { 'content-type': type, ...headers }).end(typeof content === 'string' ? content : JSON.stringify(content))
   }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-/** Malformed JSON is silently "no parameters". */
-function readParams (body: string, type: string): Params {
-  if (!type.includes('json')) return parseQuery(body)
-  try {
-    const value: unknown = JSON.parse(body)
-    return typeof value === 'object' && value !== null ? value as Params : {}
-  } catch {
-    return {}
-  }
-}
-
-function occasionOf (method: string, params: Params): Occasion {
-  const cmd = method === 'batch' ? Object.values(params['cmd'] as Record<string, string> | undefined ?? {}) : []
-  return { methods: [method, ...cmd.map(text => String(text).split('?')[0] ?? '')], text: [JSON.stringify(params), ...cmd.map(text => decoded(String(text)))].join(' ') }
-}
-
-/** Percent-decoded where it can be: a stray percent sign is a text like any other. */
-function decoded (text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-function commandsOf (method: string, params: Params): JournalTarget[] {
-  if (method !== 'batch') return [targetOf(method, params)]
-  return Object.entries(params['cmd'] as Record<string, string> | undefined ?? {}).map(([command, text]) => {
-    const parsed = readCommand(String(text))
-    return { command, ...targetOf(parsed.method, parsed.params) }
-  })
-}
-
-function targetOf (method: string, params: Params, page?: Page): JournalTarget {
-  const fields = (params['fields'] ?? {}) as Record<string, unknown>
-  // Both families: camelCase in the universal one, capitals in the old one, whose add answers the id alone.
-  const originator = asText(fields['originatorId'] ?? fields['ORIGINATOR_ID'])
-  const origin = asText(fields['originId'] ?? fields['ORIGIN_ID'])
-  const added = typeof page?.result === 'number' ? page.result : (page?.result as { item?: { id?: number } } | undefined)?.item?.id
-  const id = added ?? (params['id'] === undefined ? undefined : Number(params['id']))
   return {
-    method,
-    ...(id === undefined ? {} : { dealId: id }),
-    ...(originator === '' ? {} : { originatorId: originator }),
-    ...(origin === '' ? {} : { originId: origin })
+    cut: () => { if (end({ kind: 'cut' })) request.socket.destroy() },
+    out: {
+      send,
+      refuse: (status, error, description) => send(status, { error, error_description: description }, { error }),
+      dribble: async (content, ms) => {
+        const text = JSON.stringify(content)
+        response.writeHead(200, { 'content-type': 'application/json' }).write(text.slice(0, text.length / 2))
+        await new Promise(resolve => setTimeout(resolve, ms))
+        if (end({ kind: 'answered', status: 200 })) response.end(text.slice(text.length / 2))
+      }
+    }
   }
 }

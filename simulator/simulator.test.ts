@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { PortalConfig } from './config.ts'
+import type { Portal } from './portal.ts'
 import { startSimulator } from './simulator.ts'
-import type { Portal } from './simulator.ts'
 
 async function portal (t: TestContext, config: Partial<PortalConfig> = {}): Promise<Portal> {
   const simulator = await startSimulator({ portals: [{ name: 'p', ...config }] })

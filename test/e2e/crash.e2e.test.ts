@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { doubledAdds, overlappingWrites } from '../../simulator/oracle.ts'
 import { eventually } from '../support/eventually.ts'
 import { inParallel, sendOnce } from '../support/sender.ts'
 import { startSystem } from '../support/system.ts'
@@ -34,6 +35,8 @@ function assertAllThere (system: System): void {
   }
   assert.equal(checked, DEALS)
   assert.equal(target.stats().refused, 0, 'the budget was overrun')
+  assert.deepEqual(doubledAdds(target.journal()), [])
+  assert.deepEqual(overlappingWrites(target.journal()), [])
 }
 
 test('kill -9 of dispatcher and projector in the middle of 200 deals loses nothing and doubles nothing', { timeout: 240_000 }, async (t) => {
