@@ -67,3 +67,19 @@ test('a wait ends when the process stops', async (t) => {
   assert.equal((await answer).statusCode, 200)
   assert.ok(performance.now() - began < 5000)
 })
+
+test('a duplicate of which nothing is appended waits too, until the deal stands in the target', async (t) => {
+  let asked = 0
+  const room = openIngest(t, { links: { findLink: () => Promise.resolve(++asked < 3 ? null : '456'), findLanded: () => Promise.resolve({ ended: true, targetDealId: '456' }) } })
+  const answers = await Promise.all(Array.from({ length: 6 }, () => room.app.inject(jsonCall({}, { prefer: 'wait=10' }))))
+  assert.ok(room.events.length < 5, 'none was counted only')
+  assert.deepEqual(answers.map(a => a.json<{ target_deal_id: unknown }>().target_deal_id), answers.map(() => 456))
+})
+
+test('nobody waits for a deal that no route wants', async (t) => {
+  let asked = 0
+  const room = openIngest(t, { links: { findLink: () => { asked++; return Promise.resolve(null) }, findLanded: () => assert.fail('was asked') } })
+  const answer = await room.app.inject(jsonCall({ auth: { domain: 'gamma.bitrix24.ru' } }, { prefer: 'wait=1' }))
+  assert.equal(answer.json<{ status: string }>().status, 'skipped')
+  assert.equal(asked, 1)
+})

@@ -42,7 +42,8 @@ async function receive (desk: Desk, request: FastifyRequest, reply: FastifyReply
 
 function landing (desk: Desk, reply: FastifyReply, of: { portal: string, dealId: string, taken: Taken, waitMs: number }): Promise<string | null> {
   const { portal, dealId, taken } = of
-  if (!('offset' in taken) || taken.offset === null) return desk.askLinks(() => desk.links.findLink(portal, dealId))
+  // What no route wants never lands.
+  if (!('offset' in taken) || taken.status === 'skipped') return desk.askLinks(() => desk.links.findLink(portal, dealId))
   // Nobody is waited for any more when the caller hung up or the process stops.
   const isOver = (): boolean => desk.isStopping() || reply.raw.destroyed
   return waitForLanding({ links: desk.links, ask: desk.askLinks, portal, dealId, offset: taken.offset, waitMs: of.waitMs, isOver })
