@@ -27,11 +27,11 @@ export function createPins (options: { dataDir: string, configured: Iterable<rea
 
   const pinOf = (portal: string): string | undefined => configured.get(portal) ?? learned.get(portal)
   async function save (): Promise<void> {
-    for (const [portal, memberId] of Object.entries(readPins(file))) learned.set(portal, memberId)
     try {
+      for (const [portal, memberId] of Object.entries(readPins(file))) learned.set(portal, memberId)
       await replaceFile(file, JSON.stringify(Object.fromEntries(learned), null, 2) + '\n')
     } catch (error) {
-      // The webhook is worth more than the pin: it is learned again after the next start.
+      // The webhook is worth more than the pin, which counts in memory; a file that cannot be read is left as it is.
       options.logger.log('error', 'pins_not_written', { error: messageOf(error) })
     }
   }

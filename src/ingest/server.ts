@@ -1,6 +1,7 @@
 import Fastify from 'fastify'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { messageOf } from '../platform/logger.ts'
+import { answerBroken } from './broken.ts'
 import { parseForm } from './form.ts'
 import { parseJson } from './json.ts'
 import { keyOf, refuse } from './routes/answer.ts'
@@ -26,7 +27,10 @@ export function buildServer (desk: Desk & { isPortal (name: string): boolean }):
     trustProxy: false,
     requestIdHeader: false,
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 256 }
+    routerOptions: { maxParamLength: 256 },
+    // An address that cannot be decoded: the framework's own answer would repeat it.
+    frameworkErrors: (error, request, reply) => { void fail(desk, request, reply, error) },
+    clientErrorHandler: (error, socket) => answerBroken(error, socket, desk.telemetry)
   })
   app.removeAllContentTypeParsers()
   // Null stands for "malformed": whether that may be said depends on who asks, and only the route knows.

@@ -6,6 +6,9 @@ import type { Fields } from './fields.ts'
 /** Who a body says it comes from; checked, never called, and (but for domain and member) never kept. */
 export interface Sender { readonly domain: string | null, readonly memberId: string | null, readonly token: string | null }
 
+/** Who a body says it comes from when it says nothing that can be read. */
+export const NOBODY: Sender = { domain: null, memberId: null, token: null }
+
 /** What a webhook says about a deal. `payload` is the allow-listed rest as JSON, without any token. */
 export interface Hint { readonly kind: SignalKind, readonly event: string, readonly dealId: string, readonly ts: string, readonly payload: string }
 

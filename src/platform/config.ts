@@ -102,7 +102,8 @@ function readSecret (item: unknown, twin: string, place: Place): unknown {
   if (typeof item !== 'string') { place.mistakes.push({ file: place.file, path: place.path, message: 'must be the path of a file' }); return undefined }
   const file = path.resolve(path.dirname(place.file), item)
   if (!existsSync(file)) { place.mistakes.push({ file: place.file, path: place.path, message: `the file ${item} does not exist` }); return undefined }
-  if (twin === 'api_keys') return readYaml(file, place.mistakes)
+  // A list, not a text: a config file of its own, whose values may come from the environment and from files beside it.
+  if (twin === 'api_keys') return resolveSecrets(readYaml(file, place.mistakes), { ...place, file })
   return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
 }
 

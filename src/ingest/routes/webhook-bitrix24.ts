@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { now } from '../../platform/clock.ts'
 import { parseForm } from '../form.ts'
 import type { Fields } from '../fields.ts'
-import { readSender, translateEvent, translateRobot } from '../translate.ts'
-import type { Sender, Translated } from '../translate.ts'
+import { NOBODY, readSender, translateEvent, translateRobot } from '../translate.ts'
+import type { Translated } from '../translate.ts'
 import { answer, bodyOf, refuse } from './answer.ts'
 import type { Desk } from './answer.ts'
 
@@ -54,7 +54,6 @@ async function take (desk: Desk, request: FastifyRequest, reply: FastifyReply, f
 }
 
 const NOTHING: Fields = {}
-const NOBODY: Sender = { domain: null, memberId: null, token: null }
 
 function queryOf (request: FastifyRequest): Fields | null {
   const at = request.url.indexOf('?')

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { now } from '../../platform/clock.ts'
 import type { Taken } from '../intake.ts'
 import { waitForLanding } from '../links.ts'
-import { readSender, translateEvent } from '../translate.ts'
+import { NOBODY, readSender, translateEvent } from '../translate.ts'
 import { answer, bodyOf, keyOf, refuse } from './answer.ts'
 import type { Desk } from './answer.ts'
 
@@ -18,10 +18,11 @@ async function receive (desk: Desk, request: FastifyRequest, reply: FastifyReply
   const body = bodyOf(request)
   const sender = body === null ? null : readSender(body)
   desk.telemetry.received(sender?.domain ?? null)
-  if (!desk.callers.hasKey(keyOf(request))) return refuse(desk, request, reply, { type: 'authentication', reason: 'key' })
+  // Judged even when the body is malformed, and whole even when the key is wrong: the time must not say which it was.
+  const verdict = await desk.callers.judgeKey(keyOf(request), sender ?? NOBODY)
+  if (!verdict.isGood && verdict.doubt === 'key') return refuse(desk, request, reply, { type: 'authentication', reason: 'key' })
   if (body === null || sender === null) return refuse(desk, request, reply, { type: 'validation', detail: 'the body is not an object of the documented shape' })
   if (sender.domain === null) return refuse(desk, request, reply, { type: 'validation', detail: 'auth.domain is missing' })
-  const verdict = await desk.callers.judgeKey(keyOf(request), sender)
   if (!verdict.isGood) return refuse(desk, request, reply, { type: 'authentication', reason: verdict.doubt })
   const said = translateEvent(body, sender)
   if (said.status === 'malformed') return refuse(desk, request, reply, { type: 'validation', detail: said.reason })
@@ -41,7 +42,8 @@ async function receive (desk: Desk, request: FastifyRequest, reply: FastifyReply
 
 function landing (desk: Desk, reply: FastifyReply, of: { portal: string, dealId: string, taken: Taken, waitMs: number }): Promise<string | null> {
   const { portal, dealId, taken } = of
-  if (!('offset' in taken) || taken.offset === null) return desk.askLinks(() => desk.links.findLink(portal, dealId))
+  // What no route wants never lands.
+  if (!('offset' in taken) || taken.status === 'skipped') return desk.askLinks(() => desk.links.findLink(portal, dealId))
   // Nobody is waited for any more when the caller hung up or the process stops.
   const isOver = (): boolean => desk.isStopping() || reply.raw.destroyed
   return waitForLanding({ links: desk.links, ask: desk.askLinks, portal, dealId, offset: taken.offset, waitMs: of.waitMs, isOver })
