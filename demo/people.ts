@@ -10,7 +10,8 @@ export interface People {
 const GOODS = ['Pumps', 'Насосы', 'Valves', 'Кабель', 'Sensors', 'Станки', 'Filters', 'Трубы']
 const STAGES = ['C1:NEW', 'C1:PREPARATION', 'C1:PREPAYMENT_INVOICE', 'C1:EXECUTING', 'C1:FINAL_INVOICE', 'C1:WON', 'C1:LOSE']
 
-export function createPeople (world: World, chance: () => number): People {
+/** `control` is the address of the simulator's control door; `chance` gives numbers from 0 to below 1. */
+export function createPeople (world: Pick<World, 'control'>, chance: () => number): People {
   const deals: { portal: string, id: string, stage: number }[] = []
   const pick = <T>(items: readonly T[]): T => items[Math.floor(chance() * items.length)] as T
 
@@ -37,7 +38,7 @@ export function createPeople (world: World, chance: () => number): People {
   return { act, create }
 }
 
-async function control (world: World, path: string, body: unknown): Promise<unknown> {
+async function control (world: Pick<World, 'control'>, path: string, body: unknown): Promise<unknown> {
   const response = await fetch(world.control + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
   if (!response.ok) throw new Error(`the simulator refused ${path}: ${await response.text()}`)
   return await response.json()

@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url'
 import { createPeople } from './people.ts'
 import { command, start } from './programs.ts'
 import type { Program } from './programs.ts'
-import { countLanded, picture, readDeals, readSummary } from './view.ts'
+import { countLanded, readSummary } from './view.ts'
+import { pause, workForEver } from './work.ts'
 import { makeWorld } from './world.ts'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
-const PACE_MS = 700
 const LAND_MS = 120_000
 // A tenth of the writes a second that the portal's own limit allows.
 const MS_PER_DEAL = 100
@@ -31,7 +31,7 @@ const programs: Program[] = []
 let code = 0
 try {
   await bringUp()
-  code = values.exit === true ? await workThenExit(Number(values.deals ?? '50')) : await workForEver()
+  code = values.exit === true ? await workThenExit(Number(values.deals ?? '50')) : await workForEver(world, { page: world.query, signal: stopping.signal })
 } catch (error) {
   if (!stopping.signal.aborted) {
     say(error instanceof Error ? error.message : String(error))
@@ -68,32 +68,10 @@ async function workThenExit (deals: number): Promise<number> {
     const summary = await readSummary(world)
     landed = summary.signals >= deals && summary.open === 0 ? await countLanded(world) : 0
     if (landed >= deals) break
-    await pause(100)
+    await pause(100, stopping.signal)
   }
   process.stdout.write(`${JSON.stringify({ deals, landed, seconds: seconds() })}\n`)
   return landed >= deals ? 0 : 1
-}
-
-async function workForEver (): Promise<number> {
-  const people = createPeople(world, Math.random)
-  const terminal = process.stdout.isTTY
-  let lastLine = ''
-  for (let turn = 0; !stopping.signal.aborted; turn += 1) {
-    await people.act()
-    const lines = picture(await readSummary(world), await readDeals(world, 100))
-    if (terminal) process.stdout.write(`\u001b[H\u001b[2Jdealbridge   ${world.query}/   key ${world.key}   (Ctrl-C stops all of it)\n\n${lines.join('\n')}\n`)
-    else if (turn % 5 === 0 && lines[0] !== lastLine) process.stdout.write(`${lines[0] ?? ''}\n`)
-    lastLine = lines[0] ?? ''
-    await pause(PACE_MS * (0.5 + Math.random()))
-  }
-  return 0
-}
-
-function pause (ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    stopping.signal.addEventListener('abort', () => { clearTimeout(timer); resolve() }, { once: true })
-  })
 }
 
 /** The first of 100 ports, of which those that the demo uses are free. */

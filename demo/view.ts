@@ -1,18 +1,21 @@
 import type { World } from './world.ts'
 
+/** Where the query API answers, and a key for it. */
+export type QueryDoor = Pick<World, 'query' | 'key'>
+
 export interface Summary { readonly signals: number, readonly open: number, readonly ends: Readonly<Record<string, number>>, readonly deferred: number, readonly unknown: number }
 interface DealRow { readonly portal: string, readonly deal_id: number, readonly target_deal_id: number | null, readonly state: string, readonly title: string | null, readonly stage: string | null, readonly seconds_to_land: number | null }
 
-export async function readSummary (world: World): Promise<Summary> {
+export async function readSummary (world: QueryDoor): Promise<Summary> {
   return await get(world, '/v1/summary') as Summary
 }
 
-export async function readDeals (world: World, limit: number): Promise<DealRow[]> {
+export async function readDeals (world: QueryDoor, limit: number): Promise<DealRow[]> {
   return (await get(world, `/v1/deals?limit=${limit}`) as { items: DealRow[] }).items
 }
 
 /** How many deals stand landed now, however many there are. */
-export async function countLanded (world: World): Promise<number> {
+export async function countLanded (world: QueryDoor): Promise<number> {
   let [count, cursor] = [0, '']
   for (;;) {
     const page = await get(world, `/v1/deals?state=landed&limit=500${cursor}`) as { items: DealRow[], cursor: string | null }
@@ -22,7 +25,7 @@ export async function countLanded (world: World): Promise<number> {
   }
 }
 
-async function get (world: World, path: string): Promise<unknown> {
+async function get (world: QueryDoor, path: string): Promise<unknown> {
   const response = await fetch(world.query + path, { headers: { 'x-api-key': world.key } })
   if (!response.ok) throw new Error(`query answered ${response.status} to ${path}`)
   return await response.json()

@@ -10,5 +10,5 @@ test('the service is started with the same flags from npm, from the image and by
   const { scripts } = JSON.parse(text('package.json')) as { scripts: Record<string, string> }
   assert.equal(scripts['dealbridge'], `exec node ${NODE_FLAGS.join(' ')} src/main/cli.ts`)
   assert.equal(text('src/main/cli.ts').split('\n')[0], `#!/usr/bin/env -S node ${NODE_FLAGS.join(' ')}`)
-  assert.ok(text('deploy/Dockerfile').includes(`ENTRYPOINT ${JSON.stringify(['node', ...NODE_FLAGS, 'src/main/cli.ts']).replaceAll(',', ', ')}`))
+  assert.ok(text('deploy/Dockerfile').includes(`ENTRYPOINT ${JSON.stringify(['node', ...NODE_FLAGS, '/app/src/main/cli.ts']).replaceAll(',', ', ')}`))
 })

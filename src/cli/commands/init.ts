@@ -3,13 +3,17 @@ import type { Config } from '../../platform/config.ts'
 import { createLogger } from '../../platform/logger.ts'
 import { ensureAnalyst, migrate } from '../../platform/migrations.ts'
 import { createPool } from '../../platform/postgres.ts'
+import { patiently } from './patience.ts'
 
 const MIGRATIONS = new URL('../../../migrations/', import.meta.url).pathname
 
-/** Makes topics, schemas, tables and the role `analyst`. Safe to repeat. Gives what was new. */
+const PATIENCE = { forMs: 120_000, everyMs: 500 }
+
+/** Makes topics, schemas, tables and the role `analyst`. Safe to repeat. A registry that is not up yet is waited for, 2 minutes at most. Gives what was new. */
 export async function init (config: Config): Promise<{ migrations: string[] }> {
   const logger = createLogger('init', config.log_level)
-  await initLog({ kafka: { ...config.kafka, clientId: 'dealbridge-init' }, registryUrl: config.registry.url, logger })
+  await patiently(() => initLog({ kafka: { ...config.kafka, clientId: 'dealbridge-init' }, registryUrl: config.registry.url, logger }),
+    { ...PATIENCE, waiting: error => logger.log('warning', 'init_waits', { code: error.code }) })
   const pool = createPool(config.postgres.url, { name: 'init', logger, max: 2 })
   try {
     const migrations = await migrate(pool, MIGRATIONS)
