@@ -6,6 +6,8 @@ export type CustomFieldType = 'string' | 'url' | 'integer' | 'double' | 'boolean
 
 export interface CustomFieldConfig {
   name: string
+  /** Whose field it is; a deal's when absent. */
+  entity?: 'deal' | 'contact' | 'company'
   type: CustomFieldType
   multiple?: boolean
   mandatory?: boolean
@@ -30,6 +32,15 @@ export interface Switches {
   event_handler_id: boolean
   endpoints: boolean
   handler_timeout_ms: number
+  /** Does `…productrow(s).set`, a change of a deal's contacts, an import and a merge send events? */
+  rows_fire_update: boolean
+  binding_fires_update: boolean
+  import_fires_add: boolean
+  merge_fires_events: boolean
+  /** Does `crm.deal.update` without a change save, with a new DATE_MODIFY and an event? */
+  empty_old_update_saves: boolean
+  /** How the old family shows a custom boolean. */
+  old_boolean: 'YN' | '10'
 }
 export interface PortalConfig {
   name: string
@@ -47,6 +58,9 @@ export interface PortalConfig {
   custom_fields?: CustomFieldConfig[]
   currencies?: string[]
   types?: string[]
+  sources?: string[]
+  /** entityTypeIds of smart processes that deals, contacts and companies may hang on. */
+  smart_processes?: number[]
   users?: UserConfig[]
   webhooks?: WebhookConfig[]
   switches?: Partial<Switches>
@@ -72,6 +86,7 @@ export function settle (config: PortalConfig): PortalSettings {
   return {
     port: 0, latency_ms: 0, command_ms: 0, first_id: 1, webhooks: [],
     currencies: ['RUB', 'USD', 'EUR'], types: ['SALE', 'COMPLEX', 'GOODS', 'SERVICES'],
+    sources: ['CALL', 'EMAIL', 'WEB', 'ADVERTISING', 'PARTNER', 'OTHER'], smart_processes: [],
     users: [{ ID: userId, NAME: 'Integration', LAST_NAME: 'User', EMAIL: `user${userId}@${config.name}.example`, ACTIVE: true }],
     ...config,
     zone, user_id: userId,
@@ -83,6 +98,7 @@ export function settle (config: PortalConfig): PortalSettings {
     funnels: (config.funnels ?? [{ id: 0 }]).map(funnel => settleFunnel(funnel)),
     switches: {
       refused_calls_fill_bucket: false, operating_floor_ms: 0, event_handler_id: true, endpoints: true, handler_timeout_ms: 30_000,
+      rows_fire_update: true, binding_fires_update: false, import_fires_add: true, merge_fires_events: true, empty_old_update_saves: false, old_boolean: 'YN',
       ...config.switches
     }
   }

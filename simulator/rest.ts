@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readCommand, runBatch } from './batch.ts'
-import { catalogueMethods } from './catalogue.ts'
 import type { PortalSettings } from './config.ts'
 import type { FaultSpec, Faults, Occasion } from './faults.ts'
-import { dealMethods, itemMethods } from './items.ts'
-import type { Page, Params } from './items.ts'
+import { dataMethods } from './methods.ts'
+import type { Page, Params } from './params.ts'
 import type { Journal, JournalTarget } from './journal.ts'
 import type { Buckets, Operating } from './limits.ts'
 import { parseQuery } from './php.ts'
@@ -15,13 +14,13 @@ import { asText } from './text.ts'
 
 export interface RestDeps { settings: PortalSettings, store: Store, faults: Faults, journal: Journal, buckets: Buckets, operating: Operating, now: () => number, count: (what: 'requests' | 'refused' | 'throttled' | 'commands' | 'batches') => void, pause: (ms: number) => Promise<void> }
 
-const WRITES = /\.(add|update|delete)$/
+const WRITES = /\.(add|update|delete|set|import|mergebatch)$/
 const MAX_BODY = 10 * 1024 * 1024
 
 /** Answers `/rest/{user}/{secret}/{method}`. */
 export function createRest (deps: RestDeps): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { settings, store, faults, journal, buckets, operating, now } = deps
-  const methods: Record<string, (params: Params) => Page> = { ...itemMethods(settings, store), ...dealMethods(settings, store), ...catalogueMethods(settings) }
+  const methods = dataMethods(settings, store)
   let requests = 0
 
   async function run ({ method, params }: { method: string, params: Params }): Promise<{ page: Page, time: Record<string, unknown> } | { error: RestError }> {

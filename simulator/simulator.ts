@@ -72,7 +72,7 @@ async function startPortal (config: PortalConfig, deps: { now: () => number, jou
   const counts = { requests: 0, refused: 0, throttled: 0, commands: 0, batches: 0 }
   const store = createStore(settings, now, (saved) => {
     journal.write(settings.name, { kind: 'save', dealId: saved.id, event: saved.kind, changed: saved.changed })
-    outbox.saved(saved)
+    if (saved.silent !== true) outbox.saved(saved)
     if (saved.type === 2 && saved.kind !== 'deleted' && faults.strike('data', { methods: [EVENTS[saved.kind]], text: String(saved.id) }, ['vanish']) !== undefined) store.remove(2, saved.id, settings.user_id)
   })
   const rest = createRest({
