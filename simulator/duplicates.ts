@@ -63,7 +63,7 @@ function merge (store: Store, settings: PortalSettings, { type, ids }: { type: n
   }
   const rows = entity === 2 ? [first, ...others].flatMap(id => store.rows(id)) : []
   store.update(entity, first, moved, settings.user_id, manner)
-  if (rows.length > store.rows(first).length) store.setRows(first, rows.map(row => ({ ...row })), settings.user_id)
+  if (rows.length > store.rows(first).length) store.setRows(first, rows.map(row => ({ ...row })), settings.user_id, manner)
   for (const id of others) store.remove(entity, id, settings.user_id, manner)
   return { STATUS: 'SUCCESS', ENTITY_IDS: others }
 }

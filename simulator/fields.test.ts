@@ -145,10 +145,13 @@ test('HTML in comments becomes BB-code', async (t) => {
   assert.equal(item['comments'], 'Сроч[B]но[/B] & [URL=https://x.example]тут[/URL]\n[LIST][*]1[/LIST]xa < b')
 })
 
-test('unknown and read-only names are ignored silently', async (t) => {
-  const { askItem } = await testPortal(t)
+test('unknown and read-only names are ignored silently, fields that are missing are not', async (t) => {
+  const { ask, askItem } = await testPortal(t)
   const item = await askItem('crm.item.add', { fields: { id: 99, createdTime: '2020-01-01T00:00:00+00:00', createdBy: 77, nonsense: 1, TITLE: 'x', title: 'A' } })
   assert.deepEqual([item['id'], item['createdBy'], item['title'], Object.hasOwn(item, 'nonsense'), String(item['createdTime']).startsWith('2020')], [1, 1, 'A', false, false])
+  const updated = await askItem('crm.item.update', { id: 1, fields: { id: 99, createdBy: 77, stageSemanticId: 'S', isNew: 'N', title: 'B' } })
+  assert.deepEqual(only(updated, 'id', 'createdBy', 'stageSemanticId', 'isNew', 'title'), { id: 1, createdBy: 1, stageSemanticId: 'P', isNew: 'Y', title: 'B' })
+  assert.deepEqual(only((await ask('crm.item.update', { entityTypeId: 2, id: 1 })).body, 'error', 'error_description'), { error: '100', error_description: 'Could not find value for parameter {fields}' })
 })
 
 test('select is honoured by crm.item.list; without it every field but fm is shown', async (t) => {

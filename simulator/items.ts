@@ -4,6 +4,7 @@ import { describeUniversal } from './field-descriptions.ts'
 import { makeFilter, sorted } from './filter.ts'
 import { asMap, idOf, paged, typeOf } from './params.ts'
 import type { Methods, Params, Record_ } from './params.ts'
+import { missing } from './rest-error.ts'
 import { requireCustomFields } from './required.ts'
 import { showItem, universalName } from './show.ts'
 import type { Store } from './store.ts'
@@ -17,7 +18,10 @@ export function itemMethods (settings: PortalSettings, store: Store): Methods {
   const named = (type: EntityType, params: Params) => (name: string): FieldDef | undefined => store.fields(type).find(def => universalName(def, original(params)) === name)
   const shown = (params: Params, type: EntityType, id: number): { result: unknown } =>
     ({ result: { item: showItem(store.get(type, id), store.fields(type), { settings, view: { original: original(params) }, list: false }) } })
-  const written = (params: Params, type: EntityType): Record_ => upperNames(asMap(params['fields']), named(type, params))
+  const written = (params: Params, type: EntityType): Record_ => {
+    if (typeof params['fields'] !== 'object' || params['fields'] === null) throw missing('fields')
+    return upperNames(asMap(params['fields']), named(type, params))
+  }
 
   return {
     'crm.item.get': params => shown(params, typeOf(params), idOf(params)),

@@ -59,5 +59,17 @@ test('rows go with their deal and survive a restart of the portal', async (t) =>
   assert.equal(next.portal.store.rows(1).length, 2)
   assert.equal((await next.ask('crm.stagehistory.list', { entityTypeId: 2 })).body['total'], 1)
   portal.remove(1)
+  assert.deepEqual(portal.store.rows(1), [])
   assert.deepEqual((await ask('crm.item.productrow.list', ofDeal)).result, { productRows: [] })
+})
+
+test('a set of rows sends an update and an import an add, or none by switch', async (t) => {
+  const events = async (fire: boolean): Promise<(string | undefined)[]> => {
+    const { portal, ask, askItem } = await testPortal(t, { switches: { rows_fire_update: fire, import_fires_add: fire }, webhooks: [{ url: 'http://127.0.0.1:9/', kind: 'ui' }] })
+    await askItem('crm.item.import', { fields: { title: 'A' } })
+    await ask('crm.item.productrow.set', { ownerType: 'D', ownerId: 1, productRows: rows })
+    await portal.idle()
+    return portal.journal().filter(entry => entry.kind === 'webhook_failed').map(entry => entry.event)
+  }
+  assert.deepEqual([await events(true), await events(false)], [['ONCRMDEALADD', 'ONCRMDEALUPDATE'], []])
 })

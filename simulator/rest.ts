@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readCommand, runBatch } from './batch.ts'
 import type { PortalSettings } from './config.ts'
+import { familyMethods } from './families.ts'
 import type { FaultSpec, Faults, Occasion } from './faults.ts'
-import { dataMethods } from './methods.ts'
 import type { Page, Params } from './params.ts'
 import type { Journal, JournalTarget } from './journal.ts'
 import type { Buckets, Operating } from './limits.ts'
@@ -20,7 +20,7 @@ const MAX_BODY = 10 * 1024 * 1024
 /** Answers `/rest/{user}/{secret}/{method}`. */
 export function createRest (deps: RestDeps): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { settings, store, faults, journal, buckets, operating, now } = deps
-  const methods = dataMethods(settings, store)
+  const methods = familyMethods(settings, store)
   let requests = 0
 
   async function run ({ method, params }: { method: string, params: Params }): Promise<{ page: Page, time: Record<string, unknown> } | { error: RestError }> {

@@ -31,7 +31,7 @@ export interface Store {
   fields: (type: EntityType) => FieldDef[]
   rows: (dealId: number) => ProductRow[]
   /** Replaces every row of a deal and its sum with them. */
-  setRows: (dealId: number, rows: Record_[], by: number) => void
+  setRows: (dealId: number, rows: Record_[], by: number, manner?: Manner) => void
   /** SORT of a deal's contacts by contact; the map may be written to. */
   sorts: (dealId: number) => Record<string, number>
   history: () => readonly StageChange[]
@@ -139,12 +139,12 @@ export function createStore (settings: PortalSettings, now: () => number, onSave
     },
     fields: type => defs.get(type) ?? [],
     rows,
-    setRows (dealId, written, by) {
+    setRows (dealId, written, by, manner = { silent: !settings.switches.rows_fire_update }) {
       const deal = get(2, dealId)
       const set = written.map((row, index) => productRow(row, { id: tables.nextId('row'), ownerId: dealId, index }))
       tables.rows.set(dealId, set)
       const sum = deal['IS_MANUAL_OPPORTUNITY'] === 'Y' ? {} : { OPPORTUNITY: totals(set).sum, TAX_VALUE: totals(set).tax }
-      update(2, dealId, sum, by, { silent: !settings.switches.rows_fire_update, always: true })
+      update(2, dealId, sum, by, { ...manner, always: true })
     },
     sorts (dealId) {
       const own = tables.sorts.get(dealId) ?? {}

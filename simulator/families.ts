@@ -12,7 +12,7 @@ import { userFieldMethods } from './userfields.ts'
 import { userMethods } from './users.ts'
 
 /** Every method that reads or writes the data of a portal, by its name in lower case. */
-export function dataMethods (settings: PortalSettings, store: Store): Methods {
+export function familyMethods (settings: PortalSettings, store: Store): Methods {
   return {
     ...itemMethods(settings, store), ...oldMethods(settings, store), ...productRowMethods(settings, store), ...dealContactMethods(settings, store), ...stageHistoryMethods(settings, store),
     ...duplicateMethods(settings, store), ...userFieldMethods(settings), ...userMethods(settings), ...catalogueMethods(settings)
