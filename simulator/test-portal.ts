@@ -1,7 +1,8 @@
 import type { PortalConfig } from './config.ts'
 import { startSimulator } from './simulator.ts'
-import type { Portal } from './simulator.ts'
+import type { Simulator } from './simulator.ts'
 
+type Portal = ReturnType<Simulator['portal']>
 /** What ends with the caller: a test's context. */
 export interface Holder { after (end: () => unknown): void }
 /** A portal's answer to one call; `result` and `error` as they came. */
