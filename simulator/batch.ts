@@ -1,7 +1,7 @@
 import { parseQuery, phpMap } from './php.ts'
 import type { PhpValue } from './php.ts'
 import { RestError } from './rest-error.ts'
-import type { Page, Params } from './items.ts'
+import type { Page, Params } from './params.ts'
 import { asText } from './text.ts'
 
 /** One command: `command` is its key in the batch. */

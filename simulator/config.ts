@@ -6,6 +6,8 @@ export type CustomFieldType = 'string' | 'url' | 'integer' | 'double' | 'boolean
 
 export interface CustomFieldConfig {
   name: string
+  /** Whose field it is; a deal's when absent. */
+  entity?: 'deal' | 'contact' | 'company'
   type: CustomFieldType
   multiple?: boolean
   mandatory?: boolean
@@ -61,7 +63,15 @@ export interface Switches {
   slow_gap_ms: number
   /** A handler slower than this counts as slow. */
   slow_handler_ms: number
+  /** Does `…productrow(s).set`, a change of a deal's contacts, an import and a merge send events? */
+  rows_fire_update: boolean
+  binding_fires_update: boolean
+  import_fires_add: boolean
   merge_fires_events: boolean
+  /** Does `crm.deal.update` without a change save, with a new DATE_MODIFY and an event? */
+  empty_old_update_saves: boolean
+  /** How the old family shows a custom boolean. */
+  old_boolean: 'YN' | '10'
 }
 export interface PortalConfig {
   name: string
@@ -79,6 +89,9 @@ export interface PortalConfig {
   custom_fields?: CustomFieldConfig[]
   currencies?: string[]
   types?: string[]
+  sources?: string[]
+  /** entityTypeIds of smart processes that deals, contacts and companies may hang on. */
+  smart_processes?: number[]
   users?: UserConfig[]
   webhooks?: WebhookConfig[]
   apps?: AppConfig[]
@@ -101,7 +114,8 @@ export interface PortalSettings extends Required<Omit<PortalConfig, 'limits' | '
 const stages = ['NEW', 'PREPARATION', 'PREPAYMENT_INVOICE', 'PREPAYMENT', 'EXECUTING', 'FINAL_INVOICE', 'FINAL', 'WON', 'LOSE', 'APOLOGY']
 const switches: Switches = {
   refused_calls_fill_bucket: false, operating_floor_ms: 0, event_handler_id: true, endpoints: true, handler_timeout_ms: 30_000, ts: 'sent',
-  operating_of: 'nested', operating_shared: false, batch_operating_fields: true, cut_commits: true, list_lag_ms: 0, slow_gap_ms: 0, slow_handler_ms: 5000, merge_fires_events: true
+  operating_of: 'nested', operating_shared: false, batch_operating_fields: true, cut_commits: true, list_lag_ms: 0, slow_gap_ms: 0, slow_handler_ms: 5000,
+  rows_fire_update: true, binding_fires_update: false, import_fires_add: true, merge_fires_events: true, empty_old_update_saves: false, old_boolean: 'YN'
 }
 const hash = (text: string): string => createHash('md5').update(text).digest('hex')
 
@@ -115,6 +129,7 @@ export function settle (config: PortalConfig): PortalSettings {
     port: 0, latency_ms: 0, command_ms: 0, first_id: 1, webhooks: [], apps: [], robots: [],
     scope: ['crm', 'user'], auth_server: 'oauth.bitrix24.tech',
     currencies: ['RUB', 'USD', 'EUR'], types: ['SALE', 'COMPLEX', 'GOODS', 'SERVICES'],
+    sources: ['CALL', 'EMAIL', 'WEB', 'ADVERTISING', 'PARTNER', 'OTHER'], smart_processes: [],
     users: [{ ID: userId, NAME: 'Integration', LAST_NAME: 'User', EMAIL: `user${userId}@${config.name}.example`, ACTIVE: true }],
     ...config,
     zone, user_id: userId,

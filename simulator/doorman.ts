@@ -1,7 +1,7 @@
 import type { Apps } from './apps.ts'
 import type { Caller } from './caller.ts'
 import type { PortalSettings } from './config.ts'
-import type { Params } from './items.ts'
+import type { Params } from './params.ts'
 import { scopeOf } from './oauth.ts'
 import type { OAuth } from './oauth.ts'
 import { asText } from './text.ts'

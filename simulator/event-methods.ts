@@ -2,7 +2,7 @@ import type { Bindings } from './bindings.ts'
 import { needApp } from './caller.ts'
 import type { Caller } from './caller.ts'
 import { BINDABLE } from './event-names.ts'
-import type { Page, Params } from './items.ts'
+import type { Page, Params } from './params.ts'
 import { RestError } from './rest-error.ts'
 import { asText } from './text.ts'
 

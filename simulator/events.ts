@@ -44,15 +44,16 @@ export function createEvents (settings: PortalSettings, deps: EventsDeps): Event
   const byUser = (): { userId?: number } => acting.current().by === 'robot' ? {} : { userId: acting.current().userId }
 
   return {
-    saved: ({ type, id, kind, record, changed }) => {
+    saved: ({ type, id, kind, record, changed, silent }) => {
       const event = eventOf(type, kind)
       const actor = acting.current()
-      const to = actor.silent === true ? [] : subscribers(event)
+      const isSilent = silent === true || actor.silent === true
+      const to = isSilent ? [] : subscribers(event)
       const save = journal.write(settings.name, {
         kind: 'save', event: kind, type, ...(type === 2 ? { dealId: id } : { recordId: id }), changed, by: actor.by, subscriptions: to.length,
         ...(actor.request === undefined ? {} : { request: actor.request }), ...(actor.command === undefined ? {} : { command: actor.command })
       })
-      if (actor.silent === true) return
+      if (isSilent) return
       const moved = kind === 'moved' ? { CATEGORY_ID: record['CATEGORY_ID'], STAGE_ID: record['STAGE_ID'] } : {}
       spread({ event, data: { FIELDS: { ID: String(id), ...moved } }, document: { type, id }, save, queuedAt: now(), ...byUser() }, to)
     },

@@ -21,7 +21,7 @@ const shared: Line[] = [
   ['MODIFY_BY_ID', 'user', '', 'updatedBy'], ['LAST_ACTIVITY_TIME', 'datetime', ''], ['LAST_ACTIVITY_BY', 'user', ''],
   ['SOURCE_ID', 'crm_status'], ['SOURCE_DESCRIPTION', 'string'], ['ORIGINATOR_ID', 'string'], ['ORIGIN_ID', 'string'],
   ['UTM_SOURCE', 'string'], ['UTM_MEDIUM', 'string'], ['UTM_CAMPAIGN', 'string'], ['UTM_CONTENT', 'string'], ['UTM_TERM', 'string'],
-  ['LEAD_ID', 'link', 'new'], ['OBSERVERS', 'links', 'new']
+  ['LEAD_ID', 'link', 'new'], ['OBSERVERS', 'links', 'new'], ['SEARCH_CONTENT', 'string', '']
 ]
 const deal: Line[] = [
   ['TITLE', 'string'], ['TYPE_ID', 'crm_status'], ['CATEGORY_ID', 'category', 'Au'], ['STAGE_ID', 'stage'],
@@ -29,7 +29,7 @@ const deal: Line[] = [
   ['TAX_VALUE', 'double'], ['PROBABILITY', 'integer'], ['COMPANY_ID', 'link'], ['CONTACT_ID', 'link'], ['CONTACT_IDS', 'links'],
   ['BEGINDATE', 'date'], ['CLOSEDATE', 'date'], ['CLOSED', 'char', ''], ['MOVED_TIME', 'datetime', ''], ['MOVED_BY_ID', 'user', '', 'movedBy'],
   ['ADDITIONAL_INFO', 'string'], ['QUOTE_ID', 'link', 'new'], ['IS_NEW', 'char', ''], ['IS_RECURRING', 'char'],
-  ['IS_RETURN_CUSTOMER', 'char'], ['IS_REPEATED_APPROACH', 'char']
+  ['IS_RETURN_CUSTOMER', 'char'], ['IS_REPEATED_APPROACH', 'char'], ['LOCATION_ID', 'string', ''], ['EVENT_ID', 'string', ''], ['EVENT_DATE', 'datetime', '']
 ]
 const contact: Line[] = [
   ['NAME', 'string'], ['LAST_NAME', 'string'], ['SECOND_NAME', 'string'], ['POST', 'string'], ['BIRTHDATE', 'date'], ['TYPE_ID', 'crm_status'],
@@ -40,12 +40,15 @@ const company: Line[] = [
   ['CURRENCY_ID', 'currency'], ['REVENUE', 'double'], ['ADDRESS', 'string'], ['ORIGIN_VERSION', 'string'], ['FM', 'multifield', 'AU', 'fm']
 ]
 
-/** Every field of a type on this portal, custom ones included (deals only have them). */
+const ENTITIES = { deal: 2, contact: 3, company: 4 } as const
+
+/** Every field of a type on this portal, links to smart processes and custom ones included. */
 export function fieldsOf (settings: PortalSettings, type: EntityType): FieldDef[] {
   const own = type === 2 ? deal : type === 3 ? contact : company
-  const standard = [...shared, ...own].map(([name, kind, write = 'AU', camel = camelCase(name)]): FieldDef =>
+  const parents = settings.smart_processes.map((id): Line => [`PARENT_ID_${id}`, 'link'])
+  const standard = [...shared, ...own, ...parents].map(([name, kind, write = 'AU', camel = camelCase(name)]): FieldDef =>
     ({ name, type: kind, write, camel, multiple: kind === 'links' || kind === 'multifield' }))
-  const custom = type === 2 ? settings.custom_fields : []
+  const custom = settings.custom_fields.filter(field => ENTITIES[field.entity ?? 'deal'] === type)
   return [...standard, ...custom.map((field): FieldDef =>
     ({ name: field.name, type: field.type, write: 'AU', camel: customCamel(field.name), multiple: field.multiple ?? false, custom: field }))]
 }

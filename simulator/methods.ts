@@ -1,8 +1,7 @@
 import type { Caller } from './caller.ts'
-import { catalogueMethods } from './catalogue.ts'
 import type { PortalSettings } from './config.ts'
-import { dealMethods, itemMethods } from './items.ts'
-import type { Page, Params } from './items.ts'
+import { familyMethods } from './families.ts'
+import type { Page, Params } from './params.ts'
 import { RestError } from './rest-error.ts'
 import type { Record_, Store } from './store.ts'
 
@@ -14,7 +13,7 @@ const LISTS = /\.list$|\.findbycomm$/
 
 /** Every method of the data half. Lists leave out what the caller may not see, without a word. */
 export function dataMethods (settings: PortalSettings, store: Store, sight: Sight): Record<string, Method> {
-  const family = (of: Store): Record<string, Method> => ({ ...itemMethods(settings, of), ...dealMethods(settings, of), ...catalogueMethods(settings) })
+  const family = (of: Store): Record<string, Method> => familyMethods(settings, of)
   const seen: Store = { ...store, all: type => type === 2 ? visible(store.all(2), sight) : store.all(type) }
   const lists = family(seen)
   return Object.fromEntries(Object.entries(family(store)).map(([name, method]) => [name, LISTS.test(name) ? lists[name] ?? method : method]))

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { PortalSettings } from './config.ts'
 import type { Faults } from './faults.ts'
-import type { Params } from './items.ts'
+import type { Params } from './params.ts'
 import type { Journal } from './journal.ts'
 import { oauthError } from './oauth.ts'
 import type { OAuth, OAuthAnswer } from './oauth.ts'

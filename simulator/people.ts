@@ -2,7 +2,7 @@ import type { Acting, Actor } from './acting.ts'
 import type { PortalSettings } from './config.ts'
 import { eventOf } from './event-names.ts'
 import type { FaultSpec, Faults, Occasion } from './faults.ts'
-import type { Page } from './items.ts'
+import type { Page } from './params.ts'
 import type { Record_, Saved, Store } from './store.ts'
 
 /** Those who touch deals beside the caller: robots of the funnels, and people of a scripted fault. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Occasion } from './faults.ts'
-import type { Params } from './items.ts'
+import type { Params } from './params.ts'
 import { parseQuery } from './php.ts'
 import { commandTexts } from './targets.ts'
 

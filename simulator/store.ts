@@ -1,135 +1,158 @@
 import type { PortalSettings } from './config.ts'
+import { dealDefaults, settleDeal } from './deal-rules.ts'
 import { fieldsOf } from './field-table.ts'
 import type { EntityType, FieldDef } from './field-table.ts'
+import { productRow, totals } from './product-row.ts'
+import type { ProductRow } from './product-row.ts'
 import { RestError, notFound } from './rest-error.ts'
-import { isoInZone, parseDay } from './zone.ts'
+import { createTables } from './tables.ts'
+import type { StageChange } from './tables.ts'
 import { asText } from './text.ts'
+import { storedValue } from './values.ts'
+import { parseInstant } from './zone.ts'
+import type { Record_ } from './params.ts'
 
-/** A stored record: values by UPPER-case name; times are milliseconds, everything else as a portal keeps it. */
-export type Record_ = Record<string, unknown>
-export interface Saved { readonly type: EntityType, readonly id: number, readonly record: Record_, readonly changed: string[], readonly kind: 'added' | 'updated' | 'moved' | 'deleted' }
+export type { Record_ } from './params.ts'
+/** A save as it happened; a `silent` one sends no event. */
+export interface Saved { readonly type: EntityType, readonly id: number, readonly record: Record_, readonly changed: string[], readonly kind: 'added' | 'updated' | 'moved' | 'deleted', readonly silent?: boolean }
+/** How a save differs from an ordinary one: `silent` sends no event, `always` saves without a change too. */
+export interface Manner { silent?: boolean, always?: boolean }
 
-/** The records of one portal with a portal's own rules on a save. */
+/** The records of one portal with a portal's own rules on a save. Reading or changing what is not there throws NOT_FOUND. */
 export interface Store {
   all: (type: EntityType) => Map<number, Record_>
   get: (type: EntityType, id: number) => Record_
   add: (type: EntityType, fields: Record_, by: number) => number
-  update: (type: EntityType, id: number, fields: Record_, by: number) => boolean
-  remove: (type: EntityType, id: number, by: number) => void
+  /** An add that keeps the dates and people that are written; nothing older than what is there. */
+  importItem: (type: EntityType, fields: Record_, by: number) => number
+  /** False when no value changed: then nothing was saved. */
+  update: (type: EntityType, id: number, fields: Record_, by: number, manner?: Manner) => boolean
+  remove: (type: EntityType, id: number, by: number, manner?: Manner) => void
   fields: (type: EntityType) => FieldDef[]
+  rows: (dealId: number) => ProductRow[]
+  /** Replaces every row of a deal and its sum with them. */
+  setRows: (dealId: number, rows: Record_[], by: number, manner?: Manner) => void
+  /** SORT of a deal's contacts by contact; the map may be written to. */
+  sorts: (dealId: number) => Record<string, number>
+  history: () => readonly StageChange[]
   dump: () => unknown
   load: (state: unknown) => void
 }
 
-interface State { next: Record<string, number>, records: Record<string, Record<string, Record_>> }
-const ORDER = ['WON', 'LOSE', 'APOLOGY']
+const IMPORTED = ['DATE_CREATE', 'DATE_MODIFY', 'MOVED_TIME', 'CREATED_BY_ID', 'MODIFY_BY_ID', 'MOVED_BY_ID'] as const
 
 export function createStore (settings: PortalSettings, now: () => number, onSave: (saved: Saved) => void): Store {
-  const tables = new Map<EntityType, Map<number, Record_>>([[2, new Map()], [3, new Map()], [4, new Map()]])
-  const next = new Map<EntityType, number>([[2, settings.first_id], [3, settings.first_id], [4, settings.first_id]])
+  const tables = createTables(settings.first_id)
   const defs = new Map<EntityType, FieldDef[]>(([2, 3, 4] as const).map(type => [type, fieldsOf(settings, type)]))
-  const table = (type: EntityType): Map<number, Record_> => tables.get(type) ?? new Map<number, Record_>()
   const second = (): number => Math.floor(now() / 1000) * 1000
+  const rows = (id: number): ProductRow[] => tables.rows.get(id) ?? []
 
   function get (type: EntityType, id: number): Record_ {
-    const record = table(type).get(id)
+    const record = tables.records(type).get(id)
     if (record === undefined) throw notFound()
     return record
   }
 
   /** The values that a caller may write, as they are stored; unknown and read-only names are left out silently. */
-  function writable (type: EntityType, fields: Record_): Record_ {
+  function writable (type: EntityType, fields: Record_, before: Record_): Record_ {
     const out: Record_ = {}
     for (const def of defs.get(type) ?? []) {
       if (def.write === '' || !Object.hasOwn(fields, def.name)) continue
-      out[def.name] = stored(def, fields[def.name], settings)
+      out[def.name] = storedValue(def, fields[def.name], { settings, before: before[def.name], nextId: tables.nextId })
     }
     return out
   }
 
-  function settleDeal (record: Record_, before: Record_ | undefined): void {
-    const funnel = settings.funnels.find(f => f.id === Number(record['CATEGORY_ID'] ?? 0))
-    if (funnel === undefined) throw new RestError('CRM_FIELD_ERROR_VALUE_NOT_VALID', 'Invalid value for field "CATEGORY_ID"')
-    const stage = asText(record['STAGE_ID'])
-    // A stage that is not in the funnel is replaced silently by the funnel's first (on a move: of the same kind).
-    if (!funnel.stages.includes(stage)) record['STAGE_ID'] = before !== undefined && before['CATEGORY_ID'] === record['CATEGORY_ID'] ? before['STAGE_ID'] : funnel.stages[0]
-    const bare = String(record['STAGE_ID']).replace(/^C\d+:/, '')
-    record['STAGE_SEMANTIC_ID'] = bare === 'WON' ? 'S' : ORDER.includes(bare) ? 'F' : 'P'
-    record['CLOSED'] = record['STAGE_SEMANTIC_ID'] === 'P' ? 'N' : 'Y'
-    if (record['IS_MANUAL_OPPORTUNITY'] !== 'Y') record['OPPORTUNITY'] = before === undefined ? record['OPPORTUNITY'] ?? 0 : record['OPPORTUNITY']
+  function settle (type: EntityType, record: Record_, { before, written }: { before: Record_ | undefined, written: Record_ }): void {
+    if (type === 2) settleDeal(record, { before, rows: rows(Number(record['ID'])), settings, written })
+    if (type === 3 && asText(record['NAME']) === '' && asText(record['LAST_NAME']) === '') throw new RestError('CRM_FIELD_ERROR_REQUIRED', 'Required fields are empty: NAME, LAST_NAME')
+    if (type === 4 && asText(record['TITLE']) === '') throw new RestError('CRM_FIELD_ERROR_REQUIRED', 'Required fields are empty: TITLE')
   }
 
-  function add (type: EntityType, fields: Record_, by: number): number {
-    const id = next.get(type) ?? 1
-    const record: Record_ = { ...defaults(type, id, settings), ...writable(type, fields), ID: id, CREATED_BY_ID: by, MODIFY_BY_ID: by, DATE_CREATE: second(), DATE_MODIFY: second() }
-    if (type === 2) {
-      settleDeal(record, undefined)
-      record['MOVED_TIME'] = second()
-      if (record['TITLE'] === '' || record['TITLE'] === null) record['TITLE'] = `Deal #${id}`
+  function remember (record: Record_, typeId: number): void {
+    tables.history.push({
+      ID: tables.nextId('history'), TYPE_ID: typeId, OWNER_ID: Number(record['ID']), CREATED_TIME: second(), CATEGORY_ID: Number(record['CATEGORY_ID']),
+      STAGE_SEMANTIC_ID: asText(record['STAGE_SEMANTIC_ID']), STAGE_ID: asText(record['STAGE_ID'])
+    })
+  }
+
+  function insert (type: EntityType, { fields, by, kept, silent }: { fields: Record_, by: number, kept: Record_, silent: boolean }): number {
+    const common: Record_ = { ASSIGNED_BY_ID: by, OPENED: 'Y', ORIGINATOR_ID: null, ORIGIN_ID: null, COMMENTS: '' }
+    const written = writable(type, fields, {})
+    // The id is taken once nothing can be refused any more.
+    const make = (id: number): Record_ => {
+      const defaults = type === 2 ? { ...dealDefaults(id, settings, now()), MOVED_TIME: second(), MOVED_BY_ID: by } : {}
+      const record = { ...common, ...defaults, ...written, ID: id, CREATED_BY_ID: by, MODIFY_BY_ID: by, DATE_CREATE: second(), DATE_MODIFY: second(), ...kept }
+      settle(type, record, { before: undefined, written })
+      return record
     }
-    if (type === 3 && !record['NAME'] && !record['LAST_NAME']) throw new RestError('CRM_FIELD_ERROR_REQUIRED', 'Required fields: NAME, LAST_NAME')
-    if (type === 4 && !record['TITLE']) throw new RestError('CRM_FIELD_ERROR_REQUIRED', 'Required fields: TITLE')
-    next.set(type, id + 1)
-    table(type).set(id, record)
-    onSave({ type, id, record, changed: Object.keys(fields), kind: 'added' })
+    make(0)
+    const id = tables.nextId(type)
+    const record = make(id)
+    tables.records(type).set(id, record)
+    if (type === 2) remember(record, 1)
+    onSave({ type, id, record, changed: Object.keys(fields), kind: 'added', silent })
     return id
   }
 
-  function update (type: EntityType, id: number, fields: Record_, by: number): boolean {
+  function importItem (type: EntityType, fields: Record_, by: number): number {
+    const kept: Record_ = {}
+    for (const name of IMPORTED) {
+      const value = fields[name]
+      if (value === undefined || value === '' || (name.startsWith('MOVED') && type !== 2)) continue
+      kept[name] = name.endsWith('_ID') ? Number(value) : parseInstant(asText(value), settings.zone) ?? second()
+    }
+    const newest = [...tables.records(type).values()].reduce((latest, record) => Math.max(latest, Number(record['DATE_CREATE'])), 0)
+    if (Number(kept['DATE_CREATE'] ?? second()) < newest) throw new RestError('CRM_FIELD_ERROR_VALUE_NOT_VALID', 'createdTime is earlier than that of an existing item')
+    return insert(type, { fields, by, kept, silent: !settings.switches.import_fires_add })
+  }
+
+  function update (type: EntityType, id: number, fields: Record_, by: number, manner: Manner = {}): boolean {
     const before = get(type, id)
-    const after: Record_ = { ...before, ...writable(type, fields) }
-    if (type === 2) settleDeal(after, before)
+    const written = writable(type, fields, before)
+    const after: Record_ = { ...before, ...written }
+    settle(type, after, { before, written })
     const changed = Object.keys(after).filter(name => JSON.stringify(after[name]) !== JSON.stringify(before[name]))
-    if (changed.length === 0) return false
-    after['MODIFY_BY_ID'] = by
-    after['DATE_MODIFY'] = second()
-    if (changed.includes('STAGE_ID')) after['MOVED_TIME'] = second()
-    table(type).set(id, after)
-    onSave({ type, id, record: after, changed, kind: changed.includes('CATEGORY_ID') ? 'moved' : 'updated' })
+    if (changed.length === 0 && manner.always !== true) return false
+    Object.assign(after, { MODIFY_BY_ID: by, DATE_MODIFY: second() })
+    const moved = changed.includes('CATEGORY_ID')
+    if (changed.includes('STAGE_ID')) {
+      Object.assign(after, { MOVED_TIME: second(), MOVED_BY_ID: by })
+      remember(after, moved ? 5 : after['STAGE_SEMANTIC_ID'] === 'P' ? 2 : 3)
+    }
+    tables.records(type).set(id, after)
+    onSave({ type, id, record: after, changed, kind: moved ? 'moved' : 'updated', silent: manner.silent === true })
     return true
   }
 
   return {
-    all: table,
+    all: tables.records,
     get,
-    add,
+    add: (type, fields, by) => insert(type, { fields, by, kept: {}, silent: false }),
+    importItem,
     update,
-    remove (type, id) {
+    remove (type, id, _by, manner = {}) {
       const record = get(type, id)
-      table(type).delete(id)
-      onSave({ type, id, record, changed: [], kind: 'deleted' })
+      tables.records(type).delete(id)
+      if (type === 2) { tables.rows.delete(id); tables.sorts.delete(id) }
+      onSave({ type, id, record, changed: [], kind: 'deleted', silent: manner.silent === true })
     },
     fields: type => defs.get(type) ?? [],
-    dump: (): State => ({ next: Object.fromEntries(next), records: Object.fromEntries([...tables].map(([type, records]) => [type, Object.fromEntries(records)])) }),
-    load (state) {
-      const { next: ids, records } = state as State
-      for (const type of [2, 3, 4] as const) {
-        next.set(type, ids[type] ?? settings.first_id)
-        tables.set(type, new Map(Object.entries(records[type] ?? {}).map(([id, record]) => [Number(id), record])))
-      }
-    }
+    rows,
+    setRows (dealId, written, by, manner = { silent: !settings.switches.rows_fire_update }) {
+      const deal = get(2, dealId)
+      const set = written.map((row, index) => productRow(row, { id: tables.nextId('row'), ownerId: dealId, index }))
+      tables.rows.set(dealId, set)
+      const sum = deal['IS_MANUAL_OPPORTUNITY'] === 'Y' ? {} : { OPPORTUNITY: totals(set).sum, TAX_VALUE: totals(set).tax }
+      update(2, dealId, sum, by, { ...manner, always: true })
+    },
+    sorts (dealId) {
+      const own = tables.sorts.get(dealId) ?? {}
+      tables.sorts.set(dealId, own)
+      return own
+    },
+    history: () => tables.history,
+    dump: tables.dump,
+    load: tables.load
   }
 }
-
-function defaults (type: EntityType, id: number, settings: PortalSettings): Record_ {
-  const common: Record_ = { ASSIGNED_BY_ID: settings.user_id, OPENED: 'Y', ORIGINATOR_ID: null, ORIGIN_ID: null, COMMENTS: '' }
-  if (type !== 2) return common
-  return {
-    ...common, TITLE: `Deal #${id}`, TYPE_ID: settings.types[0] ?? 'SALE', CATEGORY_ID: 0, CURRENCY_ID: settings.currencies[0] ?? 'RUB', OPPORTUNITY: 0,
-    IS_MANUAL_OPPORTUNITY: 'N', TAX_VALUE: 0, COMPANY_ID: 0, CONTACT_ID: 0, CONTACT_IDS: [], SOURCE_ID: '', SOURCE_DESCRIPTION: ''
-  }
-}
-
-function stored (def: FieldDef, value: unknown, settings: PortalSettings): unknown {
-  if (def.multiple && !Array.isArray(value) && value !== '' && value !== null && typeof value !== 'object') throw new RestError('100', `Expected iterable value for multiple field, but got \`${typeof value}\` instead`)
-  if (def.type === 'double') return value === '' || value === null ? 0 : Number(value)
-  if (['integer', 'user', 'link', 'category'].includes(def.type)) return value === '' || value === null ? 0 : Number(value)
-  if (def.type === 'currency' && !settings.currencies.includes(asText(value))) throw new RestError('CRM_FIELD_ERROR_VALUE_NOT_VALID', 'Invalid value for the "Currency" field')
-  if (def.type === 'date') return value === '' || value === null ? null : parseDay(asText(value))
-  if (def.type === 'text') return asText(value).replace(/<(\/?)b>/gi, '[$1B]').replace(/<br\s*\/?>/gi, '\n')
-  if (def.multiple) return Array.isArray(value) ? value : value === '' || value === null ? [] : Object.values(value as object)
-  return value === null ? null : asText(value)
-}
-
-/** A time as the portal shows it. */
-export const shownTime = (value: unknown, settings: PortalSettings): unknown => typeof value === 'number' ? isoInZone(value, settings.zone) : value

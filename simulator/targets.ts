@@ -1,5 +1,5 @@
 import { readCommand } from './batch.ts'
-import type { Page, Params } from './items.ts'
+import type { Page, Params } from './params.ts'
 import type { JournalTarget } from './journal.ts'
 import { asText } from './text.ts'
 
