@@ -27,7 +27,9 @@ export interface DispatcherDeps {
 }
 
 export interface Dispatcher {
+  /** Takes up the work of every target; waits for nobody. A second call changes nothing, nor does one after a stop. */
   start (): Promise<void>
+  /** Finishes what is in hand, lets go of group and lease. For good. */
   stop (): Promise<void>
   readiness (): Promise<string[]>
   /** Resolves when the inbox died for good; the process must end. */
@@ -41,6 +43,8 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
   const lanes = createPortalLanes({ clients: deps.clients, logger, telemetry })
   const engines: { engine: Engine, lease: TargetLease }[] = []
   let inbox: Subscription | undefined
+  let opening: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
   let stopped = false
   let died: (error: Error) => void = () => undefined
   const dead = new Promise<Error>((resolve) => { died = resolve })
@@ -55,12 +59,19 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
         await new Promise(resolve => setTimeout(resolve, 1000))
       }
     }
-    if (stopped) await inbox?.stop()
+  }
+
+  async function close (): Promise<void> {
+    stopped = true
+    await opening
+    await inbox?.stop()
+    await Promise.all(engines.map(async ({ engine, lease }) => { await engine.stop(); await lease.stop() }))
   }
 
   return {
     dead,
     start () {
+      if (stopped || opening !== undefined) return Promise.resolve()
       for (const target of new Set([...routes.values()].map(r => r.to))) {
         let wake = (): void => undefined
         const lease = startLease({ pool, logger, target, owner, changed: () => wake() })
@@ -69,17 +80,13 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
         wake = () => engine.wake()
         engines.push({ engine, lease })
       }
-      void openInbox()
+      opening = openInbox()
       return Promise.resolve()
     },
-    async stop () {
-      stopped = true
-      await inbox?.stop()
-      await Promise.all(engines.map(async ({ engine, lease }) => { await engine.stop(); await lease.stop() }))
-    },
+    stop: () => stopping ??= close(),
     async readiness () {
       const missing: string[] = []
-      if (inbox?.isHealthy() !== true) missing.push('kafka')
+      if (stopped || inbox?.isHealthy() !== true) missing.push('kafka')
       await pool.query('select 1').catch(() => missing.push('postgres'))
       return missing
     }

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdtempSync } from 'node:fs'
+import net from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -67,4 +69,16 @@ function stopAtEnd (dir: string): void {
   const script = `const { partsDown } = await import(${JSON.stringify(PARTS.href)}); await partsDown({ dir: ${JSON.stringify(dir)}, wipe: true })`
   process.once('exit', () => { spawnSync(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' }) })
   for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(signal, () => process.exit(code))
+}
+
+/** A port that is free now. */
+export function freePort (): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
 }

@@ -2,8 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +12,7 @@ import { partsDown, partsUp } from '../../src/cli/parts/parts.ts'
 import type { PartsReport } from '../../src/cli/parts/parts.ts'
 import { NODE_FLAGS } from '../../src/platform/node-flags.ts'
 import { eventually } from './eventually.ts'
-import { freePortBase } from './services.ts'
+import { freePort, freePortBase } from './services.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 const MAPPING = fileURLToPath(new URL('../../mapping/partner.yaml', import.meta.url))
@@ -111,15 +109,4 @@ async function toEnd (child: ChildProcess): Promise<void> {
 async function freePorts (count: number): Promise<number[]> {
   const single = await Promise.all(Array.from({ length: count }, freePort))
   return [...single, await freePortBase() + 30 + (randomBytes(1)[0] ?? 0) % 20]
-}
-
-function freePort (): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }
