@@ -44,7 +44,8 @@ test('while the broker is dead a webhook is 503 with Retry-After, afterwards it 
   await eventually(() => ingest.readiness().includes('kafka'), { deadlineMs: 30_000 })
   await partsUp(place)
   await eventually(async () => await send('400') === 200, { deadlineMs: 60_000 })
-  assert.deepEqual(new Set(await burst(300)), new Set([200]))
+  // Each partition comes back at its own time.
+  await eventually(async () => (await burst(300)).every(status => status === 200), { deadlineMs: 60_000 })
 
   const found = new Set<string>()
   await log.read('deal-signals', new Map(), (batch) => { for (const { event } of batch.records) found.add(event.dealId); return Promise.resolve() })

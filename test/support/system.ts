@@ -29,6 +29,7 @@ export interface System {
   readonly simulator: Simulator
   readonly parts: PartsReport
   readonly ingest: string
+  readonly query: string
   summary (): Promise<Summary>
   deal (portal: string, id: number): Promise<Deal | undefined>
   get (path: string): Promise<unknown>
@@ -72,7 +73,7 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
   }
   const summary = async (): Promise<Summary> => await get('/v1/summary') as Summary
   return {
-    simulator, parts, ingest: `http://127.0.0.1:${ingestPort}`, get, summary,
+    simulator, parts, ingest: `http://127.0.0.1:${ingestPort}`, query, get, summary,
     deal: async (portal, id) => await get(`/v1/deals/${portal}/${id}`) as Deal | undefined,
     run: (...names) => runProcesses(t, [...names, '--config', config]),
     settled: (signals, deadlineMs = 30_000) => eventually(async () => {
