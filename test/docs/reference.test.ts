@@ -21,3 +21,9 @@ test('the page of reasons names the reasons that the code gives, all of them and
   assert.ok(given.size > 15)
   assert.deepEqual(codesOf('docs/reference/reasons.md').toSorted(), [...given].filter(code => !INSIDE.includes(code)).toSorted())
 })
+
+test('the live page says every reason in Russian', () => {
+  const russian = /ru: \{[^]*?reasons: \{([^]*?)\} \}\n\}/.exec(read('src/query/page.html'))?.[1] ?? ''
+  const said = [...russian.matchAll(/([a-z_]+): '/g)].map(match => match[1] ?? '')
+  assert.deepEqual(said.toSorted(), codesOf('docs/reference/reasons.md').toSorted())
+})

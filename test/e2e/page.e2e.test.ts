@@ -56,6 +56,7 @@ test('the live page signs in with a query key, shows what the API says, filters,
   await russian.getByTestId('sign-in-key').fill(KEY)
   await russian.getByTestId('sign-in').click()
   await russian.getByText('Перенесено', { exact: true }).waitFor()
+  await russian.getByText('Этой стадии нет').waitFor()
   assert.notEqual(await page.title(), 'ran')
   assert.deepEqual(complaints, [])
 
