@@ -20,6 +20,8 @@ export interface KafkaLogOptions {
   readonly dataDir: string
   readonly logger: Logger
   readonly registry: Registry
+  /** The topic that this process will append to: its connections are made ahead, while nobody waits for them. */
+  readonly appendsTo?: Topic | undefined
   /** For tests, which share a broker: put before every topic name. */
   readonly topicPrefix?: string
 }
@@ -40,6 +42,7 @@ export function createKafkaLog (options: KafkaLogOptions): Promise<EventLog> {
   const quarantined = new Counter({ name: 'dealbridge_quarantined_total', help: 'records that could not be decoded', labelNames: ['topic'], registers: [registry] })
   const writers = createWriters(kafka, { logger, onRetry: () => retries.inc() })
   let closed = false
+  if (options.appendsTo !== undefined) for (let partition = 0; partition < PARTITIONS; partition++) void writers.of(prefix + options.appendsTo, partition).warm()
 
   async function append (event: DomainEvent, traceparent: string | null = null): Promise<Position> {
     if (closed) throw new AppError('log_closed', 'append after close')

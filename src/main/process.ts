@@ -11,10 +11,10 @@ import type { Pool } from '../platform/postgres.ts'
 
 /** The processes of the service, in the order in which they start; `offset` is added to `admin.port_base` (contract 3). */
 export const PROCESSES = {
-  projector: { service: 'projector', offset: 3 },
-  dispatcher: { service: 'dispatcher', offset: 2 },
-  query: { service: 'query', offset: 4 },
-  ingest: { service: 'webhook_handler', offset: 0 }
+  projector: { service: 'projector', offset: 3, appendsTo: undefined },
+  dispatcher: { service: 'dispatcher', offset: 2, appendsTo: 'deal-transfers' },
+  query: { service: 'query', offset: 4, appendsTo: undefined },
+  ingest: { service: 'webhook_handler', offset: 0, appendsTo: 'deal-signals' }
 } as const
 
 export type ProcessName = keyof typeof PROCESSES
@@ -42,11 +42,11 @@ const LOG_CLOSE_MS = 5_000
 
 /** Starts one process: parts, room, admin port. `compose` makes the room from the parts. */
 export async function startProcess (name: ProcessName, config: Config, compose: (parts: ProcessParts) => { room: Room, close?: () => Promise<void> }): Promise<RunningProcess> {
-  const { service, offset } = PROCESSES[name]
+  const { service, offset, appendsTo } = PROCESSES[name]
   const logger = createLogger(service, config.log_level)
   const registry = createRegistry()
   const pool = createPool(config.postgres.url, { name, logger })
-  const log = await createKafkaLog({ kafka: { ...config.kafka, clientId: `dealbridge-${name}` }, registryUrl: config.registry.url, dataDir: config.data_dir, logger, registry })
+  const log = await createKafkaLog({ kafka: { ...config.kafka, clientId: `dealbridge-${name}` }, registryUrl: config.registry.url, dataDir: config.data_dir, logger, registry, appendsTo })
   const { room, close } = compose({ config, logger, registry, log, pool })
   const admin = await startAdmin({ host: config.admin.host, port: config.admin.port_base + offset, registry, readiness: () => room.readiness() })
   await room.start()

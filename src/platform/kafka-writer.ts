@@ -51,6 +51,7 @@ export class PartitionWriter {
   #sentAt = 0
   #failing = false
   #producer: Producer | undefined
+  #connecting: Promise<Producer> | undefined
   #idle: (() => void)[] = []
 
   constructor (options: WriterOptions) { this.#options = options }
@@ -76,6 +77,11 @@ export class PartitionWriter {
       // What else arrives in this turn of the event loop goes along: a request costs the broker more than a record.
       setImmediate(() => { void this.#pump() })
     })
+  }
+
+  /** Connects ahead, so that the first record of the partition does not wait for it; never throws, the next send tries again. */
+  async warm (): Promise<void> {
+    await this.#connected().catch(() => undefined)
   }
 
   /** Waits until the queue is empty, at most until `deadline` aborts; then rejects what is left and disconnects. */
@@ -119,7 +125,7 @@ export class PartitionWriter {
 
   /** One try on the partition's own producer, connected at the first: the process starts while Kafka is away. */
   protected async sendOnce (messages: Message[]): Promise<bigint> {
-    const producer = this.#producer ?? await this.#connect()
+    const producer = await this.#connected()
     const [answer] = await producer.send({ topic: this.#options.topic, acks: -1, timeout: 3000, messages })
     if (answer?.baseOffset === undefined) throw new Error('the answer names no offset')
     return BigInt(answer.baseOffset)
@@ -175,6 +181,13 @@ export class PartitionWriter {
     if (bytes > MAX_RECORD_BYTES) return new AppError('log_refused', `a record of ${bytes} bytes for ${topic}/${partition} is larger than ${MAX_RECORD_BYTES}`)
     if (budget.used + bytes > budget.limit) return new AppError('log_refused', `the queues to Kafka are full: ${budget.used} bytes wait`, { retryable: true })
     return null
+  }
+
+  // One attempt for all who need it: of two producers of a partition one would be left open.
+  async #connected (): Promise<Producer> {
+    if (this.#producer !== undefined) return this.#producer
+    this.#connecting ??= this.#connect().finally(() => { this.#connecting = undefined })
+    return await this.#connecting
   }
 
   async #connect (): Promise<Producer> {
