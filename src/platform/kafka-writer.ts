@@ -56,7 +56,7 @@ export class PartitionWriter {
 
   constructor (options: WriterOptions) { this.#options = options }
 
-  /** False from the first failed try until a batch is acknowledged. */
+  /** False from the first failed try, of connecting ahead too, until a batch is acknowledged or the connection stands. */
   get writable (): boolean { return !this.#failing }
 
   /**
@@ -79,9 +79,18 @@ export class PartitionWriter {
     })
   }
 
-  /** Connects ahead, so that the first record of the partition does not wait for it; never throws, the next send tries again. */
+  /** Connects ahead, so that the first record does not wait for it; not writable until it stands, and goes on trying. Never throws. */
   async warm (): Promise<void> {
-    await this.#connected().catch(() => undefined)
+    const { signal } = this.#closed
+    // Until the first answer nobody knows whether Kafka is there; the client itself tries for 15 s before it says no.
+    this.#failing = true
+    for (let wait = 100; !signal.aborted; wait = Math.min(wait * 2, 2000)) {
+      const isConnected = await this.#connected().then(() => true, () => false)
+      // From here on the deliveries say how it goes.
+      if (isConnected && !this.#busy) this.#failing = false
+      if (isConnected || this.#busy) return
+      await delay(wait, undefined, { signal }).catch(() => undefined)
+    }
   }
 
   /** Waits until the queue is empty, at most until `deadline` aborts; then rejects what is left and disconnects. */

@@ -7,6 +7,8 @@ export type Level = 'debug' | 'info' | 'warning' | 'error'
 const ALLOWED = new Set(['source_deal_id', 'target_deal_id', 'portal', 'target', 'duration_ms', 'status', 'reason', 'code', 'action',
   'partition', 'offset', 'topic', 'count', 'tries', 'epoch', 'attempt_id', 'address', 'what', 'process', 'wait_ms', 'method', 'http_status', 'path', 'error', 'error_type'])
 
+const IDS = new Set(['source_deal_id', 'target_deal_id'])
+
 export type Details = Readonly<Record<string, string | number | boolean | bigint | null | undefined>>
 
 /** One line per unit of work, in the specification's shape. `event` is a constant, never built from data. */
@@ -19,11 +21,17 @@ const clean = (text: string): string => text
 
   .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ').replace(/\/rest\/[^\s]*/g, '/rest/***').slice(0, 2048)
 
+/** An id is a number in the specification's log record; one that a number cannot hold stays text. */
+function asNumber (id: string | number | boolean | bigint | null): string | number | null {
+  const number = Number(id)
+  return id === null || id === '' ? null : Number.isSafeInteger(number) ? number : String(id)
+}
+
 function allowed (details: Details): Record<string, string | number | boolean | null> {
   const out: Record<string, string | number | boolean | null> = {}
   for (const [name, value] of Object.entries(details)) {
     if (!ALLOWED.has(name) || value === undefined) continue
-    out[name] = typeof value === 'string' ? clean(value) : typeof value === 'bigint' ? value.toString() : value
+    out[name] = IDS.has(name) ? asNumber(value) : typeof value === 'string' ? clean(value) : typeof value === 'bigint' ? value.toString() : value
   }
   return out
 }
@@ -39,7 +47,9 @@ export function createLogger (service: string, level: Level = 'info', stream: pi
   }, stream)
   return {
     log (at, event, details = {}, correlationId) {
-      out[at === 'warning' ? 'warn' : at]({ service, event, correlation_id: correlationId ?? null, details: allowed(details) })
+      const method = at === 'warning' ? 'warn' : at
+      if (!out.isLevelEnabled(method)) return
+      out[method]({ service, event, correlation_id: correlationId ?? null, details: allowed(details) })
     }
   }
 }

@@ -50,6 +50,7 @@ export function createProjector ({ log, pool, logger, registry, apply = applyChu
       const result = await attempt(chunk, lease)
       if (result.kind === 'gap') return await onGap(chunk, result.expected, lease)
       troubles = 0
+      for (const { event, offset } of chunk.records) logger.log('debug', 'event_projected', { portal: event.portal, source_deal_id: event.dealId, what: event.type, topic: chunk.topic, offset }, event.correlationId)
       telemetry.projected(chunk.topic, result.records, chunk.records.at(-1)?.event.occurredAt ?? null)
       await lease.keepAlive()
     }

@@ -87,22 +87,25 @@ test('kill -9 of ingest and query in the middle of 200 deals: each webhook that 
   assert.equal(summary.signals, summary.open + Object.values(summary.ends).reduce((a, b) => a + b, 0))
 })
 
-test('the registry killed: running processes go on, and so do those that start without it', { timeout: 240_000 }, async (t) => {
+test('the registry frozen, then killed: running processes go on, and so do those that start without it', { timeout: 240_000 }, async (t) => {
   const system = await startSystem(t)
   const first = await system.run('all')
   const acme = system.simulator.portal('acme')
   const make = (title: string): number => acme.create({ TITLE: title, CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', CURRENCY_ID: 'RUB' })
   make('before')
   await system.settled(1)
+  process.kill(system.parts.pids['registry'] ?? 0, 'SIGSTOP')
+  make('while the registry is frozen')
+  await system.settled(2)
   process.kill(system.parts.pids['registry'] ?? 0, 'SIGKILL')
   make('while the registry is away')
-  await system.settled(2)
+  await system.settled(3)
   first.kill('SIGTERM')
   await once(first, 'exit')
   await system.run('all')
   make('after a start without the registry')
-  await system.settled(3)
-  assert.deepEqual(system.simulator.portal('main').deals().map(deal => deal['TITLE']), ['before', 'while the registry is away', 'after a start without the registry'])
+  await system.settled(4)
+  assert.deepEqual(system.simulator.portal('main').deals().map(deal => deal['TITLE']), ['before', 'while the registry is frozen', 'while the registry is away', 'after a start without the registry'])
 })
 
 test('an answer lost after the create is looked up, and no second deal is made', { timeout: 240_000 }, async (t) => {

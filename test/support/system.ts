@@ -24,6 +24,16 @@ export interface Deal { readonly portal: string, readonly deal_id: number, reado
 /** What ends with the caller: a test's context, or a list of endings. */
 export interface Holder { after (end: () => unknown): void }
 
+/** A started `dealbridge run`. */
+export interface Program {
+  readonly child: ChildProcess
+  /** Resolves at its `{"ready":…}` line; rejects when it ends before, or after a minute. */
+  readonly ready: () => Promise<void>
+  /** The lines of its log, parsed. */
+  readonly log: () => LogLine[]
+}
+export interface LogLine { readonly level: string, readonly service: string, readonly event: string, readonly correlation_id: string | null, readonly details: Readonly<Record<string, unknown>> }
+
 /** A whole dealbridge on real parts of its own, with two source portals and a target that are simulated in this process. */
 export interface System {
   readonly simulator: Simulator
@@ -33,30 +43,34 @@ export interface System {
   summary (): Promise<Summary>
   deal (portal: string, id: number): Promise<Deal | undefined>
   get (path: string): Promise<unknown>
+  /** The first admin port; what stands behind it: contract 3. */
+  readonly admin: number
   /** Starts processes of the service by name and waits until they are ready. */
   run (...names: string[]): Promise<ChildProcess>
+  /** Starts processes and waits for nothing. */
+  begin (...names: string[]): Program
   /** Waits until every signal has its end and gives the summary. */
   settled (signals: number, deadlineMs?: number): Promise<Summary>
   restartParts (): Promise<void>
 }
 
 /** Brings everything up but the service's own processes; all of it ends with the test. */
-export async function startSystem (t: Holder, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig> } = {}): Promise<System> {
+export async function startSystem (t: Holder, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig>, logLevel?: 'debug' | 'info' } = {}): Promise<System> {
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-e2e-'))
   const partsDir = path.join(dir, 'parts')
   const portBase = await freePortBase()
   t.after(async () => { await partsDown({ dir: partsDir, wipe: true }); rmSync(dir, { recursive: true, force: true }) })
   const parts = await partsUp({ dir: partsDir, portBase, brokers: 1 })
-  const [ingestPort, queryPort, ...adminPorts] = await freePorts(2)
+  const [ingestPort, queryPort, admin = portBase + 50] = await freePorts(2)
   const source = (name: string, first: number): PortalConfig => ({ name, secret: `secret-${name}`, first_id: first, funnels: [{ id: 0 }, { id: 1 }], custom_fields: [{ name: 'UF_CRM_SOURCE_ID', type: 'string' }, { name: 'UF_CRM_CONTRACT', type: 'string' }], webhooks: [{ url: `http://127.0.0.1:${ingestPort}/webhook/bitrix24/signal-${name}`, kind: 'ui', application_token: `token-${name}` }], limits: { per_second: 20, burst: 100 }, ...options.source })
   const simulator = await startSimulator({ portals: [source('acme', 1000), source('beta', 7000), { name: 'main', secret: 'secret-main', first_id: 500000, custom_fields: ['UF_CRM_PARTNER_ID', 'UF_CRM_ESB_CONTRACT', 'UF_CRM_IMPORT_DATE'].map(name => ({ name, type: 'string' as const })), limits: { per_second: 20, burst: 100 }, ...options.target }] })
   t.after(() => simulator.stop())
   const limits = (config: Partial<PortalConfig> | undefined): object => ({ per_second: 20, burst: 100, ...config?.limits })
   const config = path.join(dir, 'dealbridge.json')
   writeFileSync(config, JSON.stringify({
-    version: 1, kafka: { brokers: parts.kafka }, registry: { url: parts.registry }, postgres: { url: parts.postgres }, redis: { url: parts.redis }, data_dir: path.join(dir, 'data'),
+    version: 1, kafka: { brokers: parts.kafka }, registry: { url: parts.registry }, postgres: { url: parts.postgres }, redis: { url: parts.redis }, data_dir: path.join(dir, 'data'), log_level: options.logLevel ?? 'info',
     ingest: { port: ingestPort, api_keys: [{ name: 'test', key: KEY }] }, query: { port: queryPort, api_keys: [{ name: 'test', key: KEY, role: 'operator' }] },
-    admin: { port_base: adminPorts[0] ?? portBase + 50 },
+    admin: { port_base: admin },
     portals: [
       ...['acme', 'beta'].map(name => ({ name, role: 'source', domain: `${name}.bitrix24.ru`, rest_url: simulator.portal(name).restUrl, signal_secret: `signal-${name}`, application_tokens: [`token-${name}`], limits: limits(options.source) })),
       { name: 'main', role: 'target', domain: 'main.bitrix24.ru', rest_url: simulator.portal('main').restUrl, limits: limits(options.target) }
@@ -75,7 +89,13 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
   return {
     simulator, parts, ingest: `http://127.0.0.1:${ingestPort}`, query, get, summary,
     deal: async (portal, id) => await get(`/v1/deals/${portal}/${id}`) as Deal | undefined,
-    run: (...names) => runProcesses(t, [...names, '--config', config]),
+    admin,
+    begin: (...names) => beginProcesses(t, [...names, '--config', config]),
+    run: async (...names) => {
+      const program = beginProcesses(t, [...names, '--config', config])
+      await program.ready()
+      return program.child
+    },
     settled: (signals, deadlineMs = 30_000) => eventually(async () => {
       const now = await summary()
       return now.signals >= signals && now.open === 0 ? now : null
@@ -84,19 +104,25 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
   }
 }
 
-async function runProcesses (t: Holder, args: string[]): Promise<ChildProcess> {
+function beginProcesses (t: Holder, args: string[]): Program {
   const child = spawn(process.execPath, [...NODE_FLAGS, CLI, 'run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
   t.after(async () => { child.kill('SIGKILL'); await gone })
   let [out, said] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
-  child.stderr.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-4000) })
-  await eventually(() => {
-    if (child.exitCode !== null) throw new Error(`run ended: ${said}`)
+  child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  const isReady = (): boolean => {
+    if (child.exitCode !== null) throw new Error(`run ended with ${child.exitCode}`)
     return out.includes('"ready"')
-    // A killed reader holds its place in the group for the 30 s of its session.
-  }, { deadlineMs: 60_000 }).catch((error: unknown) => { throw new Error(`run ${args.join(' ')} was not ready: ${String(error)}\n${said}`) })
-  return child
+  }
+  return {
+    child,
+    async ready () {
+      // A killed reader holds its place in the group for the 30 s of its session.
+      await eventually(isReady, { deadlineMs: 60_000 }).catch((error: unknown) => { throw new Error(`run ${args.join(' ')} was not ready: ${String(error)}\n${said.slice(-4000)}`) })
+    },
+    log: () => said.split('\n').filter(line => line.startsWith('{')).map(line => JSON.parse(line) as LogLine)
+  }
 }
 
 async function toEnd (child: ChildProcess): Promise<void> {

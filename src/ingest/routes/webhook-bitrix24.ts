@@ -49,7 +49,7 @@ async function take (desk: Desk, request: FastifyRequest, reply: FastifyReply, f
   if (said.status === 'skipped') return answer(desk, reply, { status: 'skipped', dealId: said.dealId, targetDealId: null, receivedAt })
   const taken = await desk.intake({ portal, channel: door === 'robot' ? 'robot' : 'webhook', hint: said.hint, receivedAt })
   if (taken.status === 'unavailable') return refuse(desk, request, reply, { type: 'unavailable', detail: 'the log is away' })
-  desk.logger.log('debug', 'webhook_accepted', { portal, source_deal_id: said.hint.dealId, status: taken.status }, taken.correlationId)
+  desk.logger.log('info', 'webhook_accepted', { portal, source_deal_id: said.hint.dealId, status: taken.status, duration_ms: Math.round(reply.elapsedTime) }, taken.correlationId)
   return answer(desk, reply, { status: taken.status, dealId: said.hint.dealId, targetDealId: null, receivedAt })
 }
 

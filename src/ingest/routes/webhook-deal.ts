@@ -35,7 +35,7 @@ async function receive (desk: Desk, request: FastifyRequest, reply: FastifyReply
   const link = waitMs > 0 ? null : desk.askLinks(() => desk.links.findLink(portal, dealId))
   const taken = await desk.intake({ portal, channel: 'webhook', hint: said.hint, receivedAt })
   if (taken.status === 'unavailable') return refuse(desk, request, reply, { type: 'unavailable', detail: 'the log is away; send it again' })
-  desk.logger.log('debug', 'webhook_accepted', { portal, source_deal_id: dealId, status: taken.status }, taken.correlationId)
+  desk.logger.log('info', 'webhook_accepted', { portal, source_deal_id: dealId, status: taken.status, duration_ms: Math.round(reply.elapsedTime) }, taken.correlationId)
   const targetDealId = await (link ?? landing(desk, reply, { portal, dealId, taken, waitMs }))
   return answer(desk, reply, { status: taken.status, dealId, targetDealId, receivedAt })
 }
