@@ -7,7 +7,7 @@ import { createMemoryLog } from '../eventlog/memory-log.ts'
 import type { EventLog } from '../eventlog/port.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createAccept } from './accept.ts'
-import type { Spool } from './accept.ts'
+import type { Shelf } from './accept.ts'
 
 const quiet = createLogger('test', 'error', { write () {} })
 const event = { type: 'DealChangeSignalled', portal: 'acme', dealId: '7' } as DealChangeSignalled
@@ -18,9 +18,9 @@ async function closedLog (): Promise<EventLog> {
   await log.close(0)
   return log
 }
-function spoolOf (hasRoom: boolean): Spool & { kept: DealChangeSignalled[] } {
+function spoolOf (hasRoom: boolean): Shelf & { kept: DealChangeSignalled[] } {
   const kept: DealChangeSignalled[] = []
-  return { kept, keep: (one) => { if (hasRoom) kept.push(one); return Promise.resolve(hasRoom) } }
+  return { kept, isInUse: () => false, keep: (one) => { if (hasRoom) kept.push(one); return Promise.resolve(hasRoom ? 'kept' : 'full') } }
 }
 
 test('with a log that refuses, every door answers 503 with Retry-After and a problem document, and says nothing was accepted', async (t) => {

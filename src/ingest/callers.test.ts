@@ -18,7 +18,7 @@ function setUp (): { callers: Callers, asked: string[] } {
     learn: (name, memberId) => { asked.push(`learn ${name} ${memberId}`); return Promise.resolve(true) }
   }
   const config = {
-    ingest: { host: '127.0.0.1', port: 0, api_keys: KEYS.map((key, i) => ({ name: `k${i}`, key })) }, allowed_domains: ['*.bitrix24.ru'],
+    ingest: { host: '127.0.0.1', port: 0, spool_mb: 1, api_keys: KEYS.map((key, i) => ({ name: `k${i}`, key })) }, allowed_domains: ['*.bitrix24.ru'],
     portals: [portal('acme', { application_tokens: ['old', 'new'] }), portal('beta'), { ...portal('own', { domain: 'crm.example.org' }) }, portal('both', { domain: 'beta.bitrix24.ru', role: 'target' })]
   }
   return { callers: createCallers(config, pins), asked }

@@ -5,7 +5,6 @@ import type { Config } from '../platform/config.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Registry } from '../platform/metrics.ts'
 import { createAccept } from './accept.ts'
-import type { Spool } from './accept.ts'
 import { createCallers } from './callers.ts'
 import type { Claims } from './claims.ts'
 import { createAsk } from './deadline.ts'
@@ -14,6 +13,7 @@ import { createIntake } from './intake.ts'
 import type { LinkReader } from './links.ts'
 import { createPins } from './pins.ts'
 import { buildServer } from './server.ts'
+import type { Spool } from './spool/spool.ts'
 import { createTelemetry } from './telemetry.ts'
 
 /** `claims` null: every webhook is new. `spool` null: 503 while the log is away. */
@@ -41,9 +41,10 @@ export interface Ingest {
 export function createIngest (deps: IngestDeps, options: IngestOptions): Ingest & { readonly app: FastifyInstance } {
   const { log, claims, links, logger, registry } = deps
   const { portals, routes } = options
+  const spool = deps.spool ?? null
   const roles = new Map(portals.map(portal => [portal.name, portal.role]))
   const pins = createPins({ dataDir: options.data_dir, configured: portals.flatMap(p => p.member_id === undefined ? [] : [[p.name, p.member_id] as const]), logger })
-  const accept = createAccept({ log, logger, spool: deps.spool ?? null, patienceMs: options.patienceMs ?? 3000 })
+  const accept = createAccept({ log, logger, spool, patienceMs: options.patienceMs ?? 3000 })
   const dedup = createDedup(claims, createAsk({ deadlineMs: 300, restMs: 1000, monotonicMs }))
   let phase: 'new' | 'listening' | 'stopping' = 'new'
   const app = buildServer({
@@ -60,6 +61,7 @@ export function createIngest (deps: IngestDeps, options: IngestOptions): Ingest 
   let stopping: Promise<void> | undefined
   async function listen (): Promise<{ port: number }> {
     if (phase === 'stopping') throw new Error('ingest was stopped; create a new one')
+    await spool?.start()
     await app.listen({ host: options.ingest.host, port: options.ingest.port })
     if (phase === 'new') phase = 'listening'
     return { port: app.addresses().find(address => typeof address === 'object')?.port ?? options.ingest.port }
@@ -68,11 +70,12 @@ export function createIngest (deps: IngestDeps, options: IngestOptions): Ingest 
     phase = 'stopping'
     await starting?.catch(() => {})
     await app.close()
+    await spool?.stop()
   }
   return {
     app,
     start: () => starting ??= listen(),
     stop: () => stopping ??= close(),
-    readiness: () => [...phase === 'listening' ? [] : ['listener'], ...log.isWritable() || (deps.spool ?? null) !== null ? [] : ['kafka']]
+    readiness: () => [...phase === 'listening' ? [] : ['listener'], ...log.isWritable() || spool?.hasRoom() === true ? [] : ['kafka']]
   }
 }

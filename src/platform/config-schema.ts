@@ -36,7 +36,7 @@ export const configSchema = z.strictObject({
   redis: z.strictObject({ url: z.url({ protocol: /^rediss?$/ }) }),
   data_dir: text.default('./data'),
   log_level: z.enum(['debug', 'info', 'warning', 'error']).default('info'),
-  ingest: z.strictObject({ host: text.default('127.0.0.1'), port: port.default(8000), api_keys: z.array(ingestKey).max(1000).default([]) }).prefault({}),
+  ingest: z.strictObject({ host: text.default('127.0.0.1'), port: port.default(8000), api_keys: z.array(ingestKey).max(1000).default([]), spool_mb: z.number().int().min(1).max(1_000_000).default(1024) }).prefault({}),
   query: z.strictObject({ host: text.default('127.0.0.1'), port: port.default(8010), api_keys: z.array(queryKey).max(1000).default([]) }).prefault({}),
   admin: z.strictObject({ host: text.default('127.0.0.1'), port_base: port.default(8090) }).prefault({}),
   allowed_domains: z.array(text).max(1000).default(['*.bitrix24.ru']),

@@ -139,3 +139,25 @@ test('Kafka and PostgreSQL stopped and started again: what was accepted lands', 
   await eventually(() => system.simulator.portal('main').deals().length === 3, { deadlineMs: 180_000 })
   await system.settled(3, 60_000)
 })
+
+test('Kafka killed: webhooks are answered 200 all the same, and land although ingest is killed, too', { timeout: 240_000 }, async (t) => {
+  const DEALS_AWAY = 40
+  const system = await startSystem(t, { source: { webhooks: [] } })
+  await system.run('dispatcher', 'projector', 'query')
+  const ingest = await system.run('ingest')
+  const acme = system.simulator.portal('acme')
+  const ids = Array.from({ length: DEALS_AWAY }, (_, i) => acme.create({ TITLE: `Deal ${i}`, CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', CURRENCY_ID: 'RUB' }))
+  process.kill(system.parts.pids['kafka-1'] ?? 0, 'SIGKILL')
+  const answers: boolean[] = []
+  await inParallel(ids.slice(0, 30), 10, async (id) => { answers.push(await sendOnce(system.ingest, 'acme', id)) })
+  ingest.kill('SIGKILL')
+  // Ready on its disk alone, behind what the dead one left.
+  await system.run('ingest')
+  await inParallel(ids.slice(30), 10, async (id) => { answers.push(await sendOnce(system.ingest, 'acme', id)) })
+  assert.deepEqual(answers, ids.map(() => true))
+  await system.restartParts()
+  await eventually(() => system.simulator.portal('main').deals().length === DEALS_AWAY, { deadlineMs: 120_000 })
+  await system.settled(DEALS_AWAY, 60_000)
+  const origins = system.simulator.portal('main').deals().map(deal => deal['ORIGIN_ID'])
+  assert.equal(new Set(origins).size, DEALS_AWAY)
+})
