@@ -10,7 +10,7 @@ import { now } from '../platform/clock.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createOutgoing } from '../platform/outgoing.ts'
 import { createRedis } from '../platform/redis.ts'
-import { sendLoad, takeLoad } from './target.ts'
+import { sendLoad, takeHeld, takeLoad } from './target.ts'
 import type { LoadResult } from './target.ts'
 import type { Planned } from './work.ts'
 
@@ -62,6 +62,16 @@ test('what a target portal answers decides what becomes of each deal of a reques
     const [outcome] = (await send([planned('used up'), planned('also here')])).outcomes
     const delay = outcome?.settlement.kind === 'again' ? outcome.settlement.delayMs : 0
     assert.ok(delay > 500_000 && delay <= 600_000, `${delay} ms`)
+  })
+  await t.test('while a method\'s time is used up its deals wait without a request, and those of other methods go on', async () => {
+    main.fault({ where: 'limit', mode: 'operating', contains: 'all used', times: 2 })
+    await send([planned('all used'), planned('all used too')])
+    const before = main.stats().requests
+    const [ready, toLookUp] = [[planned('of another method', { link: '1' }), planned('held')], [planned('held before its look-up')]]
+    const delays = takeHeld(ready, toLookUp, client).map(({ event, settlement }) => event === null && settlement.kind === 'again' && settlement.delayMs > 500_000)
+    assert.deepEqual([delays, ready.length, toLookUp.length, main.stats().requests], [[true, true], 1, 0, before])
+    await send([planned('frees it'), planned('and this')])
+    assert.deepEqual(takeHeld([planned('free')], [], client), [])
   })
   await t.test('a request whose answer is lost leaves every write in it unknown', async () => {
     main.fault({ where: 'write', mode: 'lost', contains: 'lost', times: 1 })
