@@ -30,6 +30,7 @@ test('custom fields keep their own names both ways, whatever they look like, and
 test('a date is the same day whatever zone the portal shows it in', () => {
   const day = fc.date({ min: new Date('1970-01-02'), max: new Date('2100-01-01'), noInvalidDate: true }).map(date => date.toISOString().slice(0, 10))
   fc.assert(fc.property(day, fc.constantFrom(...ZONES), (date, zone) => one('begindate', isoInZone(Date.parse(`${date}T00:00:00Z`), zone)) === date && one('closedate', date) === date))
+  for (const zone of ['+08:00', '+03:00', '-05:00']) assert.equal(one('closedate', `2026-08-30T00:00:00${zone}`), '2026-08-30', 'midnight of the zone itself')
   assert.deepEqual(['', null, 'soon'].map(value => one('closedate', value)), ['', null, 'soon'])
 })
 

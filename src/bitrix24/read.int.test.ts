@@ -94,6 +94,7 @@ const ORIGIN = 'acme:7'
 test('an item that is none costs only itself, an empty list in place of a map holds nothing, and any other shape tells nothing', () => {
   const ours = { id: 5, originatorId: 'dealbridge', originId: ORIGIN }
   for (const broken of [null, {}, [], { id: 'x' }, { id: 0 }]) assert.equal(readLookUp({ items: [broken, ours] })?.get(ORIGIN)?.id, '5', JSON.stringify(broken))
+  assert.equal(readLookUp({ items: [{ ...ours, originatorId: 'shop' }, { ...ours, originId: 7 }] })?.size, 0, 'the filter is not trusted')
   assert.equal(readLookUp([])?.size, 0)
   for (const result of [null, {}, 'x', [1], { items: {} }, undefined]) assert.equal(readLookUp(result), undefined, JSON.stringify(result))
   for (const result of [null, [], {}, { item: [] }, { item: { id: -1 } }]) assert.equal(readItem(result), undefined, JSON.stringify(result))

@@ -38,7 +38,7 @@ export function readReply (reply: Reply, intent: 'read' | 'write'): Answer {
   if (error.success) return { kind: 'failed', failure: judge(reply, String(error.data.error), error.data.error_description, intent) }
   if (reply.status !== 200) return { kind: 'failed', failure: judge(reply, '', `HTTP ${reply.status}`, intent) }
   const good = envelope.safeParse(json)
-  if (!good.success || !('result' in good.data)) return lost('The portal answered 200 with something that is not its JSON.')
+  if (!good.success) return lost('The portal answered 200 with something that is not its JSON.')
   const { start } = good.data.time ?? {}
   return { kind: 'ok', result: good.data.result, portalNow: start === undefined ? null : Math.floor(start * 1000), time: methodTime(good.data.time) }
 }

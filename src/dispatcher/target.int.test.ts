@@ -50,6 +50,11 @@ test('what a target portal answers decides what becomes of each deal of a reques
     assert.deepEqual(told(result), ['TransferSucceeded', 'TransferParked', 'TransferSucceeded'])
     assert.equal(result.portalFailure, null)
   })
+  await t.test('an error of the server itself over one command leaves its write unknown, and the others land', async () => {
+    main.fault({ where: 'write', mode: 'command_fails', code: 'INTERNAL_SERVER_ERROR', contains: 'own fault', times: 1 })
+    const result = await send([planned('good'), planned('own fault')])
+    assert.deepEqual([told(result), result.unknown.length], [['TransferSucceeded'], 1])
+  })
   await t.test('a portal-wide refusal of one command stops the portal, and the deal waits without a word in the log', async () => {
     main.fault({ where: 'write', mode: 'command_fails', code: 'insufficient_scope', contains: 'scope', times: 1 })
     const result = await send([planned('good'), planned('scope')])
