@@ -14,8 +14,11 @@ export function commandText ({ method, params }: Command): string {
 }
 
 function write (name: string, value: Json, parts: string[]): void {
+  if (typeof value === 'object' && value !== null && Object.keys(value).length === 0) {
+    parts.push(`${name}=`)
+    return
+  }
   if (Array.isArray(value)) {
-    if (value.length === 0) parts.push(`${name}=`)
     value.forEach((item: Json, index) => write(`${name}[${index}]`, item, parts))
     return
   }
@@ -23,10 +26,20 @@ function write (name: string, value: Json, parts: string[]): void {
     for (const [key, item] of Object.entries(value)) write(`${name}[${encodeName(key)}]`, item, parts)
     return
   }
-  parts.push(`${name}=${encodeURIComponent(scalar(value))}`)
+  parts.push(`${name}=${encode(scalar(value))}`)
 }
 
-const encodeName = (name: string): string => encodeURIComponent(name)
+const encodeName = (name: string): string => encode(name)
+
+// Half an emoji, as a cut text ends with, is not well-formed: encoding it would throw, after the intent was committed.
+function encode (text: string): string {
+  return encodeURIComponent(text.toWellFormed())
+}
+
+/** The parameters of a single call as JSON. What is not well-formed is replaced: a portal reads broken JSON as no parameters at all. */
+export function jsonText (params: Command['params']): string {
+  return JSON.stringify(params, (_name, value: unknown) => typeof value === 'string' ? value.toWellFormed() : value)
+}
 
 function scalar (value: string | number | boolean | null): string {
   if (value === null) return ''

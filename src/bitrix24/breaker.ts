@@ -1,4 +1,6 @@
 import CircuitBreaker from 'opossum'
+import type { Failure } from '../domain/transfer/failure.ts'
+import { messageOf } from '../platform/logger.ts'
 import type { Answer } from './response.ts'
 
 /** The circuit of one portal. `probing`: one cheap read decides whether it closes. */
@@ -18,6 +20,13 @@ class Outage extends Error {
 // A portal that refuses one deal works; what does not answer, or only with errors of its own, does not.
 const FAILING = new Set(['transient', 'unknown', 'unsent'])
 
+/** A request that was not written because its time had passed: our own lateness, which does not count against the portal. */
+export const tooLate: Failure = { class: 'unsent', code: 'too_late', detail: 'The request was not sent, since its time had passed; the deal is tried again by itself.' }
+
+const isOutage = (answer: Answer): boolean => answer.kind === 'failed' && FAILING.has(answer.failure.class) && answer.failure.code !== tooLate.code
+// opossum opens above its percentage and counts calls that are still going on: half is just above this.
+const HALF = 49.9
+
 /**
  * Opens after half of at least five calls in a minute failed, tries again after 30 s (specification: circuit breaker).
  * `timeout: false`: the breaker's own time-out would report a call as failed that still goes on.
@@ -25,15 +34,17 @@ const FAILING = new Set(['transient', 'unknown', 'unsent'])
 export function createBreaker (options: { resetMs?: number } = {}): Breaker {
   const breaker = new CircuitBreaker(async (send: () => Promise<Answer>) => {
     const answer = await send()
-    if (answer.kind === 'failed' && FAILING.has(answer.failure.class)) throw new Outage(answer)
+    if (isOutage(answer)) throw new Outage(answer)
     return answer
-  }, { timeout: false, volumeThreshold: 5, errorThresholdPercentage: 50, rollingCountTimeout: 60000, resetTimeout: options.resetMs ?? 30000 })
+  }, { timeout: false, volumeThreshold: 5, errorThresholdPercentage: HALF, rollingCountTimeout: 60000, resetTimeout: options.resetMs ?? 30000 })
   return {
     async fire (send) {
       try {
         return await breaker.fire(send)
       } catch (error) {
         if (error instanceof Outage) return error.answer
+        // A mistake of ours over one request is no word about the portal, and whether the request left is not known.
+        if (!CircuitBreaker.isOurError(error as Error)) return { kind: 'failed', failure: { class: 'unknown', code: 'internal', detail: messageOf(error) } }
         return { kind: 'failed', failure: { class: 'unsent', code: 'breaker_open', detail: 'The portal failed repeatedly; it is tried again shortly.' } }
       }
     },

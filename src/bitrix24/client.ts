@@ -1,8 +1,9 @@
 import type { Json } from '../domain/mapping/mapping.ts'
 import { monotonicMs } from '../platform/clock.ts'
 import type { Outgoing } from '../platform/outgoing.ts'
-import { commandText } from './batch.ts'
+import { commandText, jsonText } from './batch.ts'
 import type { Command } from './batch.ts'
+import { tooLate } from './breaker.ts'
 import type { Breaker } from './breaker.ts'
 import type { Limiter, Slot } from './limiter.ts'
 import { createOperating } from './operating.ts'
@@ -26,6 +27,8 @@ export interface PortalClient {
   readonly name: string
   readonly limiter: Limiter
   breakerState (): 'closed' | 'open' | 'probing'
+  /** Milliseconds for which the portal would refuse this method in a batch, since its time is used up; 0 when it may be sent. */
+  heldMs (method: string): number
   call (method: string, params: Readonly<Record<string, Json>>, options: CallOptions): Promise<Answer>
   batch (commands: ReadonlyMap<string, Command>, options: CallOptions): Promise<BatchAnswer>
 }
@@ -42,17 +45,12 @@ export function createPortalClient (parts: { name: string, restUrl: string, outg
   const { name, outgoing, limiter, breaker, meter } = parts
   const operating = createOperating()
   const base = parts.restUrl.endsWith('/') ? parts.restUrl : `${parts.restUrl}/`
+  const masked = createMask(base)
 
   async function call (method: string, params: Readonly<Record<string, Json>>, options: CallOptions): Promise<Answer> {
     const started = monotonicMs()
     const last = Math.min(options.slot.notAfter, options.notAfter ?? Infinity)
-    const answer = await breaker.fire(async () => readReply(await outgoing.post({
-      url: `${base}${method}.json`,
-      body: JSON.stringify(params),
-      timeoutMs: options.intent === 'write' ? WRITE_MS : READ_MS,
-      mayWrite: () => monotonicMs() < last,
-      ...(options.headers === undefined ? {} : { headers: options.headers })
-    }), options.intent))
+    const answer = masked(await breaker.fire(() => send(method, params, { ...options, last })))
     meter.observe(name, method, (monotonicMs() - started) / 1000, answer.kind === 'ok' ? 'ok' : answer.failure.class)
     if (answer.kind === 'ok') {
       operating.note(method, answer.time)
@@ -64,11 +62,24 @@ export function createPortalClient (parts: { name: string, restUrl: string, outg
     return { kind: 'failed', failure }
   }
 
+  async function send (method: string, params: Readonly<Record<string, Json>>, how: CallOptions & { readonly last: number }): Promise<Answer> {
+    let late = false
+    const reply = await outgoing.post({
+      url: `${base}${method}.json`,
+      body: jsonText(params),
+      timeoutMs: how.intent === 'write' ? WRITE_MS : READ_MS,
+      mayWrite: () => { late = monotonicMs() >= how.last; return !late },
+      ...(how.headers === undefined ? {} : { headers: how.headers })
+    })
+    if (late && reply.kind === 'unsent') return { kind: 'failed', failure: tooLate }
+    return readReply(reply, how.intent)
+  }
+
   async function batch (commands: ReadonlyMap<string, Command>, options: CallOptions): Promise<BatchAnswer> {
     const cmd = Object.fromEntries([...commands].map(([key, command]) => [key, commandText(command)]))
     const answer = await call('batch', { halt: 0, cmd }, options)
     if (answer.kind === 'failed') return answer
-    const fate = readBatch(answer.result)
+    const fate = readBatch(answer.result, options.intent)
     if (fate !== undefined) return { kind: 'ok', fate: key => timed(commands.get(key)?.method ?? '', fate(key)), portalNow: answer.portalNow }
     return { kind: 'failed', failure: { class: options.intent === 'write' ? 'unknown' : 'transient', code: 'no_answer', detail: 'The portal answered a batch with something that is not a batch answer.' } }
   }
@@ -78,5 +89,14 @@ export function createPortalClient (parts: { name: string, restUrl: string, outg
     return fate.kind === 'failed' ? { kind: 'failed', failure: operating.withWait(method, fate.failure) } : fate
   }
 
-  return { name, limiter, breakerState: () => breaker.state(), call, batch }
+  const heldMs = (method: string): number => Math.max(operating.heldMs(method), operating.heldMs('batch'))
+
+  return { name, limiter, breakerState: () => breaker.state(), heldMs, call, batch }
+}
+
+/** The words of a portal or of a socket without the secret, which is the last part of an incoming webhook's address. */
+function createMask (base: string): (answer: Answer) => Answer {
+  const secret = /\/rest\/[^/]+\/([^/]+)\/$/.exec(base)?.[1] ?? ''
+  const hide = (text: string): string => secret === '' ? text : text.replaceAll(secret, '***')
+  return answer => answer.kind === 'ok' ? answer : { kind: 'failed', failure: { ...answer.failure, code: hide(answer.failure.code), detail: hide(answer.failure.detail) } }
 }

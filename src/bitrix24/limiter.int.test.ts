@@ -6,6 +6,7 @@ import { services } from '../../test/support/services.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createRedis } from '../platform/redis.ts'
+import { createLimiter } from './limiter.ts'
 
 const SCRIPT = readFileSync(new URL('./limiter.lua', import.meta.url), 'utf8')
 // The portal's own threshold and rate, and what the limiter makes of them for one process of four.
@@ -73,4 +74,20 @@ test('the shared budget stays under the portal\'s threshold, also when its key v
     const { highest } = await play(take, 600, emptied(forget))
     assert.ok(highest > PORTAL.burst, `level ${highest}: the planted bug was not caught`)
   })
+})
+
+test('the script is sent once, then by its hash, and a Redis that has forgotten it gets it again', async (t) => {
+  const redis = createRedis((await services()).redis, createLogger('test', 'error'))
+  t.after(() => { redis.disconnect() })
+  await eventually(() => redis.status === 'ready')
+  const limiter = createLimiter(redis, { portal: randomUUID(), address: 'test', limits: { per_second: 1000, burst: 10000 } })
+  const sentWhole = async (): Promise<number> => Number(/cmdstat_eval:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0)
+  const before = await sentWhole()
+  for (let i = 0; i < 40; i++) {
+    if (i === 20) await redis.script('FLUSH')
+    await limiter.slot(AbortSignal.timeout(5000))
+    assert.equal(limiter.mode(), 'shared')
+  }
+  // Other tests share this Redis and lose the script with it.
+  assert.ok(await sentWhole() - before < 20)
 })

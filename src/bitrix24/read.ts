@@ -11,9 +11,16 @@ import { snapshotOf } from './fields.ts'
 
 const id = z.union([z.number().int().positive(), z.string().regex(/^[1-9][0-9]*$/)]).transform(String)
 const item = z.looseObject({ id })
-const items = z.object({ items: z.array(item) })
+// An item that is none costs only itself, not the others of its page. PHP writes an empty map as [].
+const items = z.union([
+  z.object({ items: z.array(z.unknown()) }).transform(page => ({ items: page.items.flatMap((each) => { const { data } = item.safeParse(each); return data === undefined ? [] : [data] }) })),
+  z.array(z.unknown()).length(0).transform(() => ({ items: [] as z.infer<typeof item>[] }))
+])
 const one = z.object({ item })
 const DEAL = 2
+
+/** The method of reads and look-ups. */
+export const LOOK_UP_METHOD = 'crm.item.list'
 
 /** What a source portal said about deals. `beganAt` is the portal's clock when the read began (ms). */
 export type DealsRead =
@@ -31,7 +38,7 @@ export const READ_SIZE = BATCH_SIZE * BATCH_SIZE
 export async function readDeals (client: PortalClient, ids: readonly string[], signal: AbortSignal): Promise<DealsRead> {
   const lists = new Map<string, Command>()
   for (let at = 0; at < ids.length; at += BATCH_SIZE) {
-    lists.set(`l${at}`, { method: 'crm.item.list', params: { entityTypeId: DEAL, select: ['*', 'UF_*'], filter: { '@id': ids.slice(at, at + BATCH_SIZE) }, order: { id: 'ASC' }, start: -1, useOriginalUfNames: 'Y' } })
+    lists.set(`l${at}`, { method: LOOK_UP_METHOD, params: { entityTypeId: DEAL, select: ['*', 'UF_*'], filter: { '@id': ids.slice(at, at + BATCH_SIZE) }, order: { id: 'ASC' }, start: -1, useOriginalUfNames: 'Y' } })
   }
   const began = now()
   const answer = await client.batch(lists, { intent: 'read', slot: await client.limiter.slot(signal) })
@@ -75,7 +82,7 @@ async function readMissing (client: PortalClient, { ids, deals, signal }: { ids:
 
 /** Asks the target for the deals that carry these ORIGIN_IDs of ours; at most 50, which is one page. */
 export function lookUpCommand (originIds: readonly string[]): Command {
-  return { method: 'crm.item.list', params: { entityTypeId: DEAL, select: ['*', 'UF_*'], filter: { '=originatorId': ORIGINATOR, '@originId': originIds }, order: { id: 'ASC' }, start: -1, useOriginalUfNames: 'Y' } }
+  return { method: LOOK_UP_METHOD, params: { entityTypeId: DEAL, select: ['*', 'UF_*'], filter: { '=originatorId': ORIGINATOR, '@originId': originIds }, order: { id: 'ASC' }, start: -1, useOriginalUfNames: 'Y' } }
 }
 
 /** Asks the target for one deal by its id. */
@@ -107,6 +114,6 @@ export function readItem (result: unknown): TargetDeal | undefined {
 
 /** The cheapest call that shows whether a portal works: an empty list. */
 export async function probe (client: PortalClient, signal: AbortSignal): Promise<Failure | null> {
-  const answer = await client.call('crm.item.list', { entityTypeId: DEAL, select: ['id'], filter: { id: 0 }, start: -1 }, { intent: 'read', slot: await client.limiter.slot(signal) })
+  const answer = await client.call(LOOK_UP_METHOD, { entityTypeId: DEAL, select: ['id'], filter: { id: 0 }, start: -1 }, { intent: 'read', slot: await client.limiter.slot(signal) })
   return answer.kind === 'ok' ? null : answer.failure
 }

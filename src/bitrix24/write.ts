@@ -11,16 +11,22 @@ export type Write =
   | { readonly kind: 'delete', readonly link: string }
 
 const DEAL = 2
+const METHODS = { create: 'crm.item.add', update: 'crm.item.update', delete: 'crm.item.delete' } as const
 
 /** The command of a write. Every created or updated deal carries the ORIGIN pair, by which it is found again. */
 export function writeCommand (write: Write): Command {
-  if (write.kind === 'delete') return { method: 'crm.item.delete', params: { entityTypeId: DEAL, id: write.link } }
+  if (write.kind === 'delete') return { method: METHODS.delete, params: { entityTypeId: DEAL, id: write.link } }
   const fields: Record<string, Json> = {}
   for (const [name, value] of Object.entries(sentFields(write))) fields[camelName(name)] = value
   fields['originatorId'] = ORIGINATOR
   fields['originId'] = write.originId
-  if (write.kind === 'create') return { method: 'crm.item.add', params: { entityTypeId: DEAL, fields, useOriginalUfNames: 'Y' } }
-  return { method: 'crm.item.update', params: { entityTypeId: DEAL, id: write.link, fields, useOriginalUfNames: 'Y' } }
+  if (write.kind === 'create') return { method: METHODS.create, params: { entityTypeId: DEAL, fields, useOriginalUfNames: 'Y' } }
+  return { method: METHODS.update, params: { entityTypeId: DEAL, id: write.link, fields, useOriginalUfNames: 'Y' } }
+}
+
+/** The method by which a write is sent. */
+export function writeMethod (write: Write): string {
+  return METHODS[write.kind]
 }
 
 /** What a write sends; a create also the fields that are written once. */

@@ -17,7 +17,7 @@ import { createSettler } from './settle.ts'
 import { readAndDecide } from './source.ts'
 import { claimDue, freeOrphans } from './sql/claim.ts'
 import { commitIntents } from './sql/intent.ts'
-import { originOf, sendLoad, takeLoad } from './target.ts'
+import { originOf, sendLoad, takeHeld, takeLoad } from './target.ts'
 import type { Load } from './target.ts'
 import type { DispatcherTelemetry } from './telemetry.ts'
 import { createUnknownBox, lookUpUnknown } from './unknown.ts'
@@ -127,6 +127,8 @@ export function startEngine (deps: EngineDeps): Engine {
     if (reading > 0 && ready.length < FULL_LOAD && monotonicMs() - waitingSince < FILL_MS) return sendBell.wait(20)
     const client = lanes.client(target)
     if (client === undefined) return sendBell.wait(IDLE_MS)
+    const waiting = takeHeld(ready, toLookUp, client)
+    if (waiting.length > 0) return track(settle(waiting))
     // The slot comes before the intent: a wait for it must not eat the send window.
     const slot = await client.limiter.slot(signal)
     if (lease.epoch() !== epoch || owned !== epoch) return

@@ -1,4 +1,4 @@
-import { probe } from '../bitrix24/read.ts'
+import { LOOK_UP_METHOD, probe } from '../bitrix24/read.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import { monotonicMs } from '../platform/clock.ts'
@@ -8,7 +8,7 @@ import type { DispatcherTelemetry } from './telemetry.ts'
 /** The lanes of the portals: one that refuses everything is stopped and only probed, so that nothing is burnt on it. */
 export interface PortalLanes {
   client (portal: string): PortalClient | undefined
-  /** Portals from which nothing is picked now. */
+  /** Portals from which nothing is picked now: those that are stopped, and those whose time for reads is used up. */
   stopped (): string[]
   isStopped (portal: string): boolean
   stop (portal: string, failure: Failure): void
@@ -46,5 +46,5 @@ export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalCl
     }
   }
 
-  return { client: name => clients.get(name), stopped: () => [...clients.keys()].filter(isStopped), isStopped, stop, tend }
+  return { client: name => clients.get(name), stopped: () => [...clients].filter(([name, client]) => isStopped(name) || client.heldMs(LOOK_UP_METHOD) > 0).map(([name]) => name), isStopped, stop, tend }
 }

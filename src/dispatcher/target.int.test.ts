@@ -10,7 +10,7 @@ import { now } from '../platform/clock.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createOutgoing } from '../platform/outgoing.ts'
 import { createRedis } from '../platform/redis.ts'
-import { sendLoad, takeLoad } from './target.ts'
+import { sendLoad, takeHeld, takeLoad } from './target.ts'
 import type { LoadResult } from './target.ts'
 import type { Planned } from './work.ts'
 
@@ -50,6 +50,11 @@ test('what a target portal answers decides what becomes of each deal of a reques
     assert.deepEqual(told(result), ['TransferSucceeded', 'TransferParked', 'TransferSucceeded'])
     assert.equal(result.portalFailure, null)
   })
+  await t.test('an error of the server itself over one command leaves its write unknown, and the others land', async () => {
+    main.fault({ where: 'write', mode: 'command_fails', code: 'INTERNAL_SERVER_ERROR', contains: 'own fault', times: 1 })
+    const result = await send([planned('good'), planned('own fault')])
+    assert.deepEqual([told(result), result.unknown.length], [['TransferSucceeded'], 1])
+  })
   await t.test('a portal-wide refusal of one command stops the portal, and the deal waits without a word in the log', async () => {
     main.fault({ where: 'write', mode: 'command_fails', code: 'insufficient_scope', contains: 'scope', times: 1 })
     const result = await send([planned('good'), planned('scope')])
@@ -62,6 +67,16 @@ test('what a target portal answers decides what becomes of each deal of a reques
     const [outcome] = (await send([planned('used up'), planned('also here')])).outcomes
     const delay = outcome?.settlement.kind === 'again' ? outcome.settlement.delayMs : 0
     assert.ok(delay > 500_000 && delay <= 600_000, `${delay} ms`)
+  })
+  await t.test('while a method\'s time is used up its deals wait without a request, and those of other methods go on', async () => {
+    main.fault({ where: 'limit', mode: 'operating', contains: 'all used', times: 2 })
+    await send([planned('all used'), planned('all used too')])
+    const before = main.stats().requests
+    const [ready, toLookUp] = [[planned('of another method', { link: '1' }), planned('held')], [planned('held before its look-up')]]
+    const delays = takeHeld(ready, toLookUp, client).map(({ event, settlement }) => event === null && settlement.kind === 'again' && settlement.delayMs > 500_000)
+    assert.deepEqual([delays, ready.length, toLookUp.length, main.stats().requests], [[true, true], 1, 0, before])
+    await send([planned('frees it'), planned('and this')])
+    assert.deepEqual(takeHeld([planned('free')], [], client), [])
   })
   await t.test('a request whose answer is lost leaves every write in it unknown', async () => {
     main.fault({ where: 'write', mode: 'lost', contains: 'lost', times: 1 })

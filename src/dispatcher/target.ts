@@ -1,9 +1,9 @@
-import { mustTravelAlone, writeCommand } from '../bitrix24/write.ts'
+import { mustTravelAlone, writeCommand, writeMethod } from '../bitrix24/write.ts'
 import { BATCH_SIZE } from '../bitrix24/batch.ts'
 import type { Command } from '../bitrix24/batch.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import type { Slot } from '../bitrix24/limiter.ts'
-import { lookUpCommand, readItem, readLookUp } from '../bitrix24/read.ts'
+import { LOOK_UP_METHOD, lookUpCommand, readItem, readLookUp } from '../bitrix24/read.ts'
 import type { TargetDeal } from '../bitrix24/read.ts'
 import type { Fate } from '../bitrix24/response.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
@@ -32,6 +32,22 @@ export function takeLoad (ready: Planned[], toLookUp: Planned[]): Load {
   const lookUps = toLookUp.splice(0, BATCH_SIZE)
   const room = lookUps.length > 0 ? BATCH_SIZE - 1 : BATCH_SIZE
   return { writes: ready.splice(0, alone === -1 ? room : Math.min(room, alone)), lookUps }
+}
+
+/**
+ * Takes the deals off the queues whose method's time is used up in the target, to wait for it without a request: the
+ * target would refuse them, and the budget would be spent. A create needs its look-up as well.
+ */
+export function takeHeld (ready: Planned[], toLookUp: Planned[], client: Pick<PortalClient, 'heldMs'>): Outcome[] {
+  const held: Outcome[] = []
+  const isFree = (planned: Planned, methods: readonly string[]): boolean => {
+    const delayMs = Math.max(...methods.map(method => client.heldMs(method)))
+    if (delayMs > 0) held.push(waitAgain(planned.claim, { delayMs, reason: 'OPERATION_TIME_LIMIT' }))
+    return delayMs === 0
+  }
+  ready.splice(0, ready.length, ...ready.filter(p => isFree(p, [writeMethod(p.write)])))
+  toLookUp.splice(0, toLookUp.length, ...toLookUp.filter(p => isFree(p, [LOOK_UP_METHOD, writeMethod(p.write)])))
+  return held
 }
 
 /** Sends one load whose intents are committed. Each command's fate is known by its key. */

@@ -14,6 +14,7 @@ export type Reply =
 export interface OutgoingRequest {
   readonly url: string
   readonly body: string
+  /** For the whole of it, from now to the last byte of the answer. */
   readonly timeoutMs: number
   readonly headers?: Readonly<Record<string, string>>
   /** Asked right before the socket write; false drops the request as `unsent`. */
@@ -57,15 +58,25 @@ export function createOutgoing (): Outgoing {
 
 function post (agent: Agent, request: OutgoingRequest): Promise<Reply> {
   const url = new URL(request.url)
-  return new Promise((resolve) => {
+  return new Promise((answer) => {
     let written = false
+    let expired = false
+    let running: Dispatcher.DispatchController | undefined
+    const resolve = (reply: Reply): void => { clearTimeout(timer); answer(reply) }
+    // undici's time-outs start anew with each byte; an answer that drips would hold its place for ever.
+    const timer = setTimeout(() => {
+      expired = true
+      if (running === undefined) resolve({ kind: 'unsent', detail: 'no connection became free in time' })
+      else running.abort(new Error('the answer was not whole in time'))
+    }, request.timeoutMs)
     let status = 0
     let headers: Readonly<Record<string, string | string[] | undefined>> = {}
     let size = 0
     const chunks: Buffer[] = []
     const handler: Dispatcher.DispatchHandler = {
       onRequestStart (controller) {
-        if (request.mayWrite?.() === false) { controller.abort(new Error('the deadline had passed before the request was written')); return }
+        if (expired || request.mayWrite?.() === false) { controller.abort(new Error('the deadline had passed before the request was written')); return }
+        running = controller
         written = true
       },
       onResponseStart (_controller, code, head) { status = code; headers = head },

@@ -25,11 +25,10 @@ export type Mapped =
 
 /**
  * Maps a source deal to the target's fields. A field that the source deal lacks is sent empty, so that what was
- * cleared in the source is cleared in the target. A copied sum goes with IS_MANUAL_OPPORTUNITY=Y: the target would
+ * cleared in the source is cleared in the target. A sum, copied or computed, goes with IS_MANUAL_OPPORTUNITY=Y: the target would
  * otherwise compute it anew from its product rows and overwrite ours (vendor page: crm.item.add, isManualOpportunity).
  */
 export function mapDeal (mapping: Mapping, deal: Fields, computed: Computed): Mapped {
-  const fields: Record<string, Json> = { CATEGORY_ID: mapping.target_category }
   const stage = typeof deal['STAGE_ID'] === 'string' ? deal['STAGE_ID'] : ''
   const mappedStage = Object.hasOwn(mapping.stages, stage) ? mapping.stages[stage] : undefined
   if (mappedStage === undefined && mapping.unmapped_stage !== 'keep') {
@@ -40,11 +39,14 @@ export function mapDeal (mapping: Mapping, deal: Fields, computed: Computed): Ma
       detail: `The stage ${stage} has no line under "stages" in the mapping. Add one, then ask for the transfer again.`
     }
   }
-  if (mappedStage !== undefined) fields['STAGE_ID'] = mappedStage
-  for (const [from, to] of Object.entries(mapping.fields)) fields[to] = deal[from] ?? ''
-  Object.assign(fields, computed.always)
-  if ('OPPORTUNITY' in fields) fields['IS_MANUAL_OPPORTUNITY'] = 'Y'
-  return { kind: 'fields', fields, createdOnly: computed.created }
+  const staged = mappedStage === undefined ? {} : { STAGE_ID: mappedStage }
+  const copied = Object.fromEntries(Object.entries(mapping.fields).map(([from, to]) => [to, (Object.hasOwn(deal, from) ? deal[from] : null) ?? '']))
+  const fields = { CATEGORY_ID: mapping.target_category, ...staged, ...copied, ...computed.always }
+  return { kind: 'fields', fields: withManualSum(fields), createdOnly: withManualSum(computed.created) }
+}
+
+function withManualSum (fields: Fields): Fields {
+  return Object.hasOwn(fields, 'OPPORTUNITY') ? { ...fields, IS_MANUAL_OPPORTUNITY: 'Y' } : fields
 }
 
 /** The stage that closes a deal as lost in the target's funnel: every funnel has it (vendor page: funnels and stages). */

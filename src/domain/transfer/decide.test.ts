@@ -3,10 +3,7 @@ import { test } from 'node:test'
 import { mapDeal } from '../mapping/mapping.ts'
 import type { Mapping } from '../mapping/mapping.ts'
 import { decide } from './decide.ts'
-import type { Situation } from './decide.ts'
-import { classifyError } from './failure.ts'
-import { retryDelayMs } from './retry-policy.ts'
-import { judgeRead } from './version.ts'
+import type { Decision, Situation } from './decide.ts'
 
 const mapping: Mapping = { version: 1, target_category: 0, stages: { 'C1:NEW': 'NEW' }, unmapped_stage: 'park', fields: { TITLE: 'TITLE', OPPORTUNITY: 'OPPORTUNITY' }, on_delete: 'ignore', on_target_missing: 'park' }
 const none = { always: {}, created: {} }
@@ -29,15 +26,6 @@ test('a stage without a mapping parks, skips or is left out, as the mapping says
   assert.deepEqual([made('park'), made('skip'), made('keep')], ['park', 'skip', 'create'])
 })
 
-test('a stage that is called like a property of every object is not mapped', () => {
-  assert.equal(mapDeal(mapping, { ...deal, STAGE_ID: 'constructor' }, none).kind, 'no')
-})
-
-test('a field that the source cleared is sent empty', () => {
-  const mapped = mapDeal(mapping, { STAGE_ID: 'C1:NEW', TITLE: null }, none)
-  assert.equal(mapped.kind === 'fields' && mapped.fields['TITLE'], '')
-})
-
 test('a deal deleted in its source is skipped, closed or deleted, as the mapping says', () => {
   const gone = (on_delete: Mapping['on_delete'], link: string | null): string => decide(situation({ source: { kind: 'deleted' }, mapping: { ...mapping, on_delete }, mapped: null, link })).kind
   assert.deepEqual([gone('ignore', '5'), gone('close', '5'), gone('delete', '5'), gone('delete', null)], ['skip', 'update', 'delete', 'skip'])
@@ -48,24 +36,33 @@ test('a deal that dealbridge made itself is not carried on', () => {
   assert.equal(decision.kind === 'skip' && decision.reason, 'own_deal')
 })
 
-test('a read older than the highest attempted state is read again', () => {
-  assert.equal(judgeRead({ modifiedAt: 5000, hash: 'a' }, { modifiedAt: 4000, hash: 'b' }, 9000).kind, 'again')
+test('an update leaves out what is written once, and what stands is not sent again because of it', () => {
+  const mapped = mapDeal(mapping, deal, { always: {}, created: { UF_CRM_IMPORT_DATE: 'now' } })
+  const decision = decide(situation({ mapped, link: '5' }))
+  assert.deepEqual(decision, { kind: 'update', link: '5', fields: { CATEGORY_ID: 0, STAGE_ID: 'NEW', TITLE: 'Pumps', OPPORTUNITY: '10.5', IS_MANUAL_OPPORTUNITY: 'Y' } })
+  assert.deepEqual(decide(situation({ mapped, link: '5', writtenHash: 'h' })), { kind: 'unchanged', link: '5' })
 })
 
-test('another hash within the same second is believed only from a read that began two seconds later', () => {
-  const known = { modifiedAt: 5000, hash: 'a' }
-  assert.deepEqual(judgeRead(known, { modifiedAt: 5000, hash: 'b' }, 5500), { kind: 'again', at: 7000, reason: 'same_second' })
-  assert.equal(judgeRead(known, { modifiedAt: 5000, hash: 'b' }, 7000).kind, 'believe')
-  assert.equal(judgeRead(known, { modifiedAt: 5000, hash: 'a' }, 5500).kind, 'believe')
+test('a deal that its portal does not show is parked with the portal\'s words, and deleted is told apart from that', () => {
+  const decision = decide(situation({ source: { kind: 'unreadable', detail: 'Give the right.' }, link: '5', mapped: null }))
+  assert.deepEqual(decision, { kind: 'park', reason: 'source_unreadable', detail: 'Give the right.' })
 })
 
-test('the three quick tries double from one second, with up to a tenth of jitter, and then grow to an hour', () => {
-  assert.deepEqual([0, 1, 2, 3, 4, 5, 6, 99].map(n => retryDelayMs(n, 0)), [1000, 2000, 4000, 60_000, 300_000, 900_000, 3_600_000, 3_600_000])
-  assert.equal(retryDelayMs(0, 1), 1100)
+test('a deal that was closed after its deletion is not closed twice, and closing names the lost stage of the target\'s funnel', () => {
+  const closing = { source: { kind: 'deleted' }, mapping: { ...mapping, target_category: 3, on_delete: 'close' }, mapped: null, link: '5' } as const
+  assert.deepEqual(decide(situation(closing)), { kind: 'update', link: '5', fields: { CATEGORY_ID: 3, STAGE_ID: 'C3:LOSE' } })
+  assert.deepEqual(decide(situation({ ...closing, writtenHash: 'h' })), { kind: 'unchanged', link: '5' })
+  assert.equal(decide(situation({ ...closing, link: null })).kind, 'skip')
 })
 
-test('an error is classified by its code first and by its status second', () => {
-  const kinds = ([[503, 'QUERY_LIMIT_EXCEEDED', ''], [503, 'OVERLOAD_LIMIT', ''], [401, 'expired_token', ''], [403, 'ACCESS_DENIED', ''], [400, 'ACCESS_DENIED', ''], [400, '', 'Not found'], [400, 'NOT_FOUND', ''], [500, 'INTERNAL_SERVER_ERROR', ''], [418, 'X', ''], [502, '', ''], [null, 'OPERATION_TIME_LIMIT', ''], [302, '', '']] as const)
-    .map(([status, code, text]) => classifyError(status, code, text).class)
-  assert.deepEqual(kinds, ['throttled', 'portal', 'portal', 'portal', 'permanent', 'missing', 'missing', 'transient', 'permanent', 'transient', 'throttled', 'portal'])
+test('a deal of another system\'s making is carried on, and ours is not, not even with a link', () => {
+  const from = (ORIGINATOR_ID: string | null): string => decide(situation({ source: { kind: 'found', deal: { ...deal, ORIGINATOR_ID } }, link: '5' })).kind
+  assert.deepEqual(['dealbridge', 'Dealbridge', 'shop', '', null].map(from), ['skip', 'update', 'update', 'update', 'update'])
 })
+
+test('a mapping that gave nothing parks, and a rule that failed for the deal ends as the mapping said', () => {
+  assert.deepEqual(reasonOf(decide(situation({ mapped: null }))), ['park', 'mapping_failed'])
+  for (const end of ['park', 'skip'] as const) assert.deepEqual(reasonOf(decide(situation({ mapped: { kind: 'no', end, reason: 'r', detail: 'd' }, link: '5' }))), [end, 'r'])
+})
+
+const reasonOf = (decision: Decision): unknown[] => [decision.kind, 'reason' in decision && decision.reason]
