@@ -144,6 +144,25 @@ test('a released lease is taken at once, also when a renewal was under way at th
   assert.equal(owner.epoch(), null)
 })
 
+test('a stop in the middle of an acquisition leaves no lease behind', async (t) => {
+  const room = await setUp(t)
+  await room.pool.query('insert into dispatch.lease values (\'main\', 1, \'b\', now() + interval \'1 hour\')')
+  const owner = room.owner('a', { ...TIMES, ttlMs: 60_000 })
+  const acquiring = Promise.withResolvers<void>()
+  between(owner.pool, real => async (text, values) => {
+    if (!text.includes('insert')) return await real(text, values)
+    await room.pool.query('update dispatch.lease set expires_at = now() - interval \'1 second\'')
+    acquiring.resolve()
+    await room.pool.query('select pg_sleep(0.2)')
+    return await real(text, values)
+  })
+  await acquiring.promise
+  await owner.stop()
+  await room.pool.query('select pg_sleep(0.4)')
+  const next = room.owner('c')
+  assert.equal(await eventually(() => next.epoch(), { deadlineMs: 5000 }), 3)
+})
+
 test('a deposed owner loses at its next renewal and takes nothing from the new one by its release', async (t) => {
   const room = await setUp(t)
   const owner = room.owner('a')

@@ -16,7 +16,8 @@ import { sendLoad } from './target.ts'
 import { lookUpUnknown } from './unknown.ts'
 import type { Planned } from './work.ts'
 
-const types = (events: readonly TransferEvent[]): string[] => events.map(event => event.type === 'TransferSucceeded' ? event.action : event.type)
+const nameOf = (event: TransferEvent): string => event.type === 'TransferSuperseded' ? `lost, ${event.targetDealId === null ? 'without' : 'with'} a link` : event.type === 'TransferOutcomeUnknown' ? 'unknown' : event.type
+const types = (events: readonly TransferEvent[]): string[] => events.map(event => event.type === 'TransferSucceeded' ? event.action : nameOf(event))
 const copies = (room: DispatcherRoom, dealId: number): Record<string, unknown>[] => room.main.deals().filter(deal => deal['ORIGIN_ID'] === `acme:${dealId}`)
 const copyOf = (dealId: number, TITLE: string): Record<string, unknown> => ({ TITLE, OPPORTUNITY: 0, ORIGINATOR_ID: 'dealbridge', ORIGIN_ID: `acme:${dealId}` })
 
@@ -87,7 +88,7 @@ async function takeOver (t: TestContext, own: { stands: string | null, update?: 
   return { told: types(await room.told(dealId)), titles: copies(room, dealId).map(deal => deal['TITLE']), waited: first - since >= 1500 }
 }
 
-const found = { told: ['TransferOutcomeUnknown', 'created', 'updated'], titles: ['wanted'], waited: true }
+const found = { told: ['unknown', 'created', 'updated'], titles: ['wanted'], waited: true }
 
 test('an unknown create found in the intended state is an outcome like any other, after its wait and whatever signals came', async (t) => {
   assert.deepEqual(await takeOver(t, { stands: 'wanted' }), found)
@@ -99,16 +100,16 @@ test('planted bug: an unknown create that is told as lost without a look-up does
 })
 
 test('an unknown create found in another state keeps its link, and the attempt is lost', async (t) => {
-  assert.deepEqual(await takeOver(t, { stands: 'other' }), { told: ['TransferOutcomeUnknown', 'TransferSuperseded', 'updated'], titles: ['wanted'], waited: true })
+  assert.deepEqual(await takeOver(t, { stands: 'other' }), { told: ['unknown', 'lost, with a link', 'updated'], titles: ['wanted'], waited: true })
 })
 
 test('an unknown create that is not found is lost and made once', async (t) => {
-  assert.deepEqual(await takeOver(t, { stands: null }), { told: ['TransferOutcomeUnknown', 'TransferSuperseded', 'created'], titles: ['wanted'], waited: true })
+  assert.deepEqual(await takeOver(t, { stands: null }), { told: ['unknown', 'lost, without a link', 'created'], titles: ['wanted'], waited: true })
 })
 
 test('an unknown update waits and is looked up as well', async (t) => {
-  assert.deepEqual(await takeOver(t, { stands: 'wanted', update: true }), { told: ['TransferOutcomeUnknown', 'updated', 'updated'], titles: ['wanted'], waited: true })
-  assert.deepEqual(await takeOver(t, { stands: 'other', update: true }), { told: ['TransferOutcomeUnknown', 'TransferSuperseded', 'updated'], titles: ['wanted'], waited: true })
+  assert.deepEqual(await takeOver(t, { stands: 'wanted', update: true }), { told: ['unknown', 'updated', 'updated'], titles: ['wanted'], waited: true })
+  assert.deepEqual(await takeOver(t, { stands: 'other', update: true }), { told: ['unknown', 'lost, with a link', 'updated'], titles: ['wanted'], waited: true })
 })
 
 /** A create whose connection is cut takes effect later, and the owner changes meanwhile. Gives the ORIGIN pairs that were added twice. */
@@ -176,12 +177,12 @@ test('a row is marked unknown though PostgreSQL is away in that very moment, and
     }
   })
   await room.signal(dealId)
-  await eventually(async () => types(await room.told(dealId)).includes('TransferOutcomeUnknown'))
+  await eventually(async () => types(await room.told(dealId)).includes('unknown'))
   assert.equal((await room.work(dealId))['status'], 'intended')
   dispatcher.mend()
   await room.atRest(dealId)
   assert.deepEqual(seen, ['unknown'])
-  assert.deepEqual(types(await room.told(dealId)), ['TransferOutcomeUnknown', 'created'])
+  assert.deepEqual(types(await room.told(dealId)), ['unknown', 'created'])
 })
 
 /** The room's database through a connection that can be cut. */

@@ -76,6 +76,8 @@ export async function openDispatcher (t: TestContext, config: { target?: Partial
   await eventually(() => redis.status === 'ready')
   const address = randomUUID()
   const limiter = (portal: string): Limiter => createLimiter(redis, { portal, address, limits: LIMITS })
+  // A budget of which nothing is known counts as full: without this the first request of every portal waits two seconds.
+  await Promise.all(portals.map(({ name }) => limiter(name).slot(AbortSignal.timeout(10_000))))
   const clients = (limit: (portal: string) => Limiter = limiter): ReadonlyMap<string, PortalClient> => new Map(['acme', 'beta', 'main'].map(name => [name, createPortalClient({
     name, restUrl: simulator.portal(name).restUrl, outgoing, limiter: limit(name), breaker: createBreaker({ resetMs: 500 }), meter: { observe: () => undefined }
   })]))
