@@ -109,6 +109,8 @@ test('readers of one partition at the same time count every signal once', async 
   const { pool, deliver } = await setUp(t)
   // A row that is there already locks nobody out by its insertion.
   await deliver(batch(0, [1]))
+  // And connections that are open already make the readers begin together.
+  await Promise.all(range(3, 3).map(() => pool.query('select pg_sleep(0.1)')))
   const whole = batch(1, range(1200, 5))
   await Promise.all([deliver(whole), deliver(whole), deliver(whole)])
   assert.deepEqual((await pool.query('select sum(signal_count)::int as sum from dispatch.work')).rows, [{ sum: 1201 }])
