@@ -5,12 +5,13 @@ import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
 import { startEngine } from './engine.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, EngineParts } from './engine.ts'
 import { subscribeInbox } from './inbox.ts'
 import { startLease } from './lease.ts'
-import type { TargetLease } from './lease.ts'
+import type { LeaseTimes, TargetLease } from './lease.ts'
 import { createPortalLanes } from './portals.ts'
 import type { PreparedRoute } from './plan.ts'
+import { NO_TARGET, moveToRoutes } from './sql/routes.ts'
 import type { DispatcherTelemetry } from './telemetry.ts'
 import { UNKNOWN_WAIT_MS } from './unknown.ts'
 
@@ -24,6 +25,9 @@ export interface DispatcherDeps {
   readonly routes: ReadonlyMap<string, { readonly to: string, readonly prepared: PreparedRoute }>
   /** For tests of the protocol alone; the product waits out the portal's longest request. */
   readonly unknownWaitMs?: number
+  /** For tests as well: shorter leases, and bugs planted in place of a part. */
+  readonly leaseTimes?: LeaseTimes
+  readonly parts?: Partial<EngineParts>
 }
 
 export interface Dispatcher {
@@ -52,7 +56,8 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
   async function openInbox (): Promise<void> {
     while (!stopped && inbox === undefined) {
       try {
-        inbox = await subscribeInbox({ log, pool, targetOf: portal => routes.get(portal)?.to ?? '-', noted: () => { for (const { engine } of engines) engine.wake() } })
+        await moveToRoutes(pool, new Map([...routes].map(([portal, { to }]) => [portal, to])))
+        inbox = await subscribeInbox({ log, pool, targetOf: portal => routes.get(portal)?.to ?? NO_TARGET, noted: () => { for (const { engine } of engines) engine.wake() } })
         void inbox.dead.then(died)
       } catch (error) {
         logger.log('warning', 'inbox_repeats', { error: messageOf(error) })
@@ -72,11 +77,11 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
     dead,
     start () {
       if (stopped || opening !== undefined) return Promise.resolve()
-      for (const target of new Set([...routes.values()].map(r => r.to))) {
+      for (const target of new Set([...[...routes.values()].map(r => r.to), NO_TARGET])) {
         let wake = (): void => undefined
-        const lease = startLease({ pool, logger, target, owner, changed: () => wake() })
+        const lease = startLease({ pool, logger, target, owner, changed: () => wake(), ...(deps.leaseTimes === undefined ? {} : { times: deps.leaseTimes }) })
         const mine = new Map([...routes].filter(([, r]) => r.to === target).map(([name, r]) => [name, r.prepared]))
-        const engine = startEngine({ target, lease, lanes, routes: mine, log, pool, logger, telemetry, unknownWaitMs: deps.unknownWaitMs ?? UNKNOWN_WAIT_MS })
+        const engine = startEngine({ target, lease, lanes, routes: mine, log, pool, logger, telemetry, unknownWaitMs: deps.unknownWaitMs ?? UNKNOWN_WAIT_MS, parts: deps.parts })
         wake = () => engine.wake()
         engines.push({ engine, lease })
       }

@@ -33,7 +33,20 @@ export interface EngineDeps {
   readonly logger: Logger
   readonly telemetry: DispatcherTelemetry
   readonly unknownWaitMs: number
+  readonly parts?: Partial<EngineParts> | undefined
 }
+
+/** The parts whose promises the engine rests on; a test puts a bug in the place of one. */
+export interface EngineParts {
+  readonly claimDue: typeof claimDue
+  readonly commitIntents: typeof commitIntents
+  readonly sendLoad: typeof sendLoad
+  readonly lookUpUnknown: typeof lookUpUnknown
+  /** Whether the target is asked for the deal before the write is sent (rule `lookFirst`). */
+  readonly mustLookUp: (planned: Planned) => boolean
+}
+
+const PARTS: EngineParts = { claimDue, commitIntents, sendLoad, lookUpUnknown, mustLookUp: planned => planned.write.kind === 'create' }
 
 export interface Engine { wake (): void, stop (): Promise<void> }
 
@@ -47,6 +60,7 @@ const IDLE_MS = 250
 /** Starts the loops of one target; they do nothing while this process does not own the lease. */
 export function startEngine (deps: EngineDeps): Engine {
   const { target, lease, lanes, pool, log, logger, telemetry } = deps
+  const parts = { ...PARTS, ...deps.parts }
   const abort = new AbortController()
   const { signal } = abort
   const settler = createSettler({ log, pool, logger, telemetry, signal })
@@ -103,7 +117,7 @@ export function startEngine (deps: EngineDeps): Engine {
     const room = QUEUE - ready.length - toLookUp.length - reading
     if (room < FULL_LOAD || lanes.isStopped(target)) return
     doubt = true
-    const claims = await claimDue(pool, { target, epoch, limit: room, stopped: lanes.stopped() })
+    const claims = await parts.claimDue(pool, { target, epoch, limit: room, stopped: lanes.stopped() })
     doubt = false
     for (const claim of claims) held.set(claim.attemptId, claim)
     for (const group of Map.groupBy(claims, c => c.portal).values()) track(read(group, epoch))
@@ -114,7 +128,7 @@ export function startEngine (deps: EngineDeps): Engine {
     const result = await readAndDecide(claims, { lanes, route: deps.routes.get(claims[0]?.portal ?? ''), epoch, signal }).finally(() => { reading -= claims.length })
     if (owned !== epoch) return
     if (ready.length + toLookUp.length === 0) waitingSince = monotonicMs()
-    for (const planned of result.planned) (planned.write.kind === 'create' ? toLookUp : ready).push(planned)
+    for (const planned of result.planned) (parts.mustLookUp(planned) ? toLookUp : ready).push(planned)
     sendBell.ring()
     await settle(result.outcomes)
   }
@@ -141,7 +155,7 @@ export function startEngine (deps: EngineDeps): Engine {
   async function deliver (load: Load, how: { epoch: number, slot: Parameters<typeof sendLoad>[2]['slot'], client: Parameters<typeof sendLoad>[0] }): Promise<void> {
     const { epoch, slot, client } = how
     const intentAt = monotonicMs()
-    const committed = load.writes.length === 0 ? new Set<string>() : await commitIntents(pool, { target, epoch, planned: load.writes }).catch((error: unknown) => messageOf(error))
+    const committed = load.writes.length === 0 ? new Set<string>() : await parts.commitIntents(pool, { target, epoch, planned: load.writes }).catch((error: unknown) => messageOf(error))
     if (typeof committed === 'string') {
       // The statement may have committed; nothing was sent, so the attempt is given back by its name.
       await settle([...load.writes, ...load.lookUps].map(p => waitAgain(p.claim, { delayMs: 1000, reason: 'intent_failed' })))
@@ -150,8 +164,8 @@ export function startEngine (deps: EngineDeps): Engine {
     const writes = load.writes.filter(p => committed.has(p.claim.attemptId))
     for (const lost of load.writes) if (!committed.has(lost.claim.attemptId)) held.delete(lost.claim.attemptId)
     if (writes.length + load.lookUps.length === 0) return
-    const notAfter = Math.min(lease.deadline(), intentAt + SEND_WINDOW_MS)
-    const result = await sendLoad(client, { writes, lookUps: load.lookUps }, { slot, notAfter, epoch, targetMissing: portal => deps.routes.get(portal)?.mapping.on_target_missing ?? 'park' })
+    const notAfter = Math.min(lease.deadline(epoch), intentAt + SEND_WINDOW_MS)
+    const result = await parts.sendLoad(client, { writes, lookUps: load.lookUps }, { slot, notAfter, epoch, targetMissing: portal => deps.routes.get(portal)?.mapping.on_target_missing ?? 'park' })
     if (result.portalFailure !== null) lanes.stop(target, result.portalFailure)
     const again = result.found === null ? load.lookUps.map(p => failed(p.claim, result.portalFailure ?? { class: 'transient', code: 'look_up_failed', detail: 'The target did not answer the look-up.' }, epoch)) : []
     if (result.found !== null && owned === epoch) for (const planned of load.lookUps) ready.push(afterLookUp(planned, result.found))
@@ -169,7 +183,7 @@ export function startEngine (deps: EngineDeps): Engine {
   async function settleUnknown (planned: readonly Planned[], epoch: number): Promise<void> {
     const client = lanes.client(target)
     if (client === undefined) return
-    const { outcomes, undecided } = await lookUpUnknown(client, planned, { epoch, signal })
+    const { outcomes, undecided } = await parts.lookUpUnknown(client, planned, { epoch, signal })
     if (owned === epoch) unknown.add(undecided)
     await settle(outcomes)
   }

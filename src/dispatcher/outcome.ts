@@ -38,6 +38,14 @@ export function settledByDecision (claim: Claim, decided: { decision: Extract<De
   }
 }
 
+const UNREAD: SourceState = { snapshot: '', sourceModifiedAt: null, sourceHash: '', title: '', stage: '' }
+
+/** Nobody wants the deals of this portal: the signal has its end, and the deal is not read. */
+export function unrouted (claim: Claim, epoch: number): Outcome {
+  const decision = { kind: 'skip', reason: 'no_route', detail: '' } as const
+  return settledByDecision(claim, { decision, state: UNREAD, version: null, mappingVersion: 0 }, epoch)
+}
+
 /** The write stands in the target. */
 export function succeeded (planned: Planned, targetDealId: string, epoch: number): Outcome {
   const { claim, write, state, version } = planned

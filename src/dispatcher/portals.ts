@@ -23,7 +23,7 @@ export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalCl
   const { clients, logger, telemetry } = deps
   const stops = new Map<string, { until: number, length: number }>()
 
-  const isStopped = (portal: string): boolean => stops.has(portal) || clients.get(portal)?.breakerState() !== 'closed'
+  const isStopped = (portal: string): boolean => stops.has(portal) || (clients.get(portal)?.breakerState() ?? 'closed') !== 'closed'
 
   function stop (portal: string, failure: Failure): void {
     const length = Math.min((stops.get(portal)?.length ?? FIRST_STOP_MS / 2) * 2, LONGEST_STOP_MS)

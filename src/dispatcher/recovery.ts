@@ -1,5 +1,5 @@
 import type { EventLog } from '../eventlog/port.ts'
-import type { TransferEvent } from '../domain/transfer/events.ts'
+import type { SourceState, TransferEvent } from '../domain/transfer/events.ts'
 import { now } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
@@ -16,7 +16,10 @@ import type { Planned } from './work.ts'
 export async function recover (deps: { log: EventLog, pool: Pool, logger: Logger, waitMs: number }, lease: { target: string, epoch: number }): Promise<Planned[]> {
   const { log, pool, logger } = deps
   const open = new Map((await openIntents(pool, lease.target)).map(intent => [intent.planned.claim.attemptId, intent]))
-  const from = await readCheckpoints(pool, 'deal-transfers')
+  // Of this target alone: another one's recovery has not settled our intents.
+  const checkpoint = `deal-transfers:${lease.target}`
+  const from = await readCheckpoints(pool, checkpoint)
+  const ends = await log.ends('deal-transfers')
   if (open.size > 0) {
     await log.read('deal-transfers', from, async (batch) => {
       for (const { event } of batch.records) {
@@ -28,10 +31,10 @@ export async function recover (deps: { log: EventLog, pool: Pool, logger: Logger
   }
   const left = [...open.values()]
   const fresh = left.filter(intent => intent.status === 'intended').map(intent => intent.planned)
-  await markUnknown(pool, fresh.map(p => p.claim.attemptId))
   await Promise.all(fresh.map(p => log.append(unknownEvent(p, { reason: 'owner_gone', lookUpAt: now() + deps.waitMs }, lease.epoch))))
+  await markUnknown(pool, fresh.map(p => p.claim.attemptId))
   if (left.length > 0) logger.log('warning', 'intents_unknown', { target: lease.target, epoch: lease.epoch, count: left.length })
-  for (const [partition, next] of await log.ends('deal-transfers')) await saveCheckpoint(pool, { topic: 'deal-transfers', partition, next })
+  for (const [partition, next] of ends) await saveCheckpoint(pool, { topic: checkpoint, partition, next })
   return left.map(intent => intent.planned)
 }
 
@@ -42,12 +45,12 @@ async function settleTold (pool: Pool, event: TransferEvent, planned: Planned): 
   switch (event.type) {
     case 'TransferSucceeded': {
       const gone = event.action === 'deleted'
-      await settleEnds(pool, [{ ...base, status: 'idle', modifiedAt: event.sourceModifiedAt, hash: event.sourceHash, link: gone ? null : event.targetDealId, writtenHash: gone ? null : planned.fieldsHash, reason: null }])
+      await settleEnds(pool, [{ ...base, status: 'idle', ...seen(event), link: gone ? null : event.targetDealId, writtenHash: gone ? null : planned.fieldsHash, reason: null }])
       return true
     }
     case 'TransferSkipped':
     case 'TransferParked': {
-      await settleEnds(pool, [{ ...base, status: event.type === 'TransferParked' ? 'parked' : 'idle', modifiedAt: event.sourceModifiedAt, hash: event.sourceHash, link: event.targetDealId, writtenHash: null, reason: event.reason }])
+      await settleEnds(pool, [{ ...base, status: event.type === 'TransferParked' ? 'parked' : 'idle', ...seen(event), link: event.targetDealId, writtenHash: null, reason: event.reason }])
       return true
     }
     case 'TransferDeferred': {
@@ -60,4 +63,9 @@ async function settleTold (pool: Pool, event: TransferEvent, planned: Planned): 
     }
     case 'TransferOutcomeUnknown': return false
   }
+}
+
+/** The version that was ended; a deal of which nothing could be read has none. */
+function seen (state: SourceState): { modifiedAt: number | null, hash: string | null } {
+  return { modifiedAt: state.sourceModifiedAt, hash: state.sourceModifiedAt === null ? null : state.sourceHash }
 }

@@ -7,6 +7,7 @@ import type { Outcome } from './outcome.ts'
 import { markUnknown } from './sql/intent.ts'
 import { markSuspect, settleAgain, settleEnds } from './sql/settle.ts'
 import type { DispatcherTelemetry } from './telemetry.ts'
+import type { Claim } from './work.ts'
 
 export interface Settler {
   /** Appends the outcomes, then settles their rows. Resolves when both have happened or the service stops. */
@@ -40,22 +41,27 @@ export function createSettler (deps: { log: EventLog, pool: Pool, logger: Logger
   }
 
   async function settle (outcomes: readonly Outcome[]): Promise<void> {
-    let firstTry = true
+    let stood: ReadonlySet<string> | undefined
+    let tries = 0
     await insist('settle', async () => {
-      const mayBeGone = firstTry
-      firstTry = false
+      tries += 1
       const ends = outcomes.flatMap(o => o.settlement.kind === 'end' ? [o.settlement] : [])
       const again = outcomes.flatMap(o => o.settlement.kind === 'again' ? [o.settlement] : [])
-      const stood = new Set([...await settleEnds(pool, ends), ...await settleAgain(pool, again)])
-      // After a repeat the first try may have committed, so a missing row tells nothing.
-      if (!mayBeGone) return
-      for (const outcome of outcomes) {
-        if (stood.has(outcome.claim.attemptId) || !isAnsweredWrite(outcome)) continue
-        telemetry.zombies.inc()
-        logger.log('error', 'attempt_gone', { portal: outcome.claim.portal, source_deal_id: outcome.claim.dealId, attempt_id: outcome.claim.attemptId }, outcome.claim.correlationId)
-        await markSuspect(pool, outcome.claim)
-      }
+      stood = new Set([...await settleEnds(pool, ends), ...await settleAgain(pool, again)])
     })
+    const settled = stood
+    if (settled === undefined) return
+    for (const outcome of outcomes) if (!settled.has(outcome.claim.attemptId) && isAnsweredWrite(outcome)) await suspect(outcome.claim, tries)
+  }
+
+  /**
+   * Also after a repeat, whose first try may have been the one that settled: who was cut off from the database is the very
+   * owner that another one replaced. Doing such a deal once more costs one write at most.
+   */
+  async function suspect (claim: Claim, tries: number): Promise<void> {
+    if (tries === 1) telemetry.zombies.inc()
+    logger.log(tries === 1 ? 'error' : 'warning', 'attempt_gone', { portal: claim.portal, source_deal_id: claim.dealId, attempt_id: claim.attemptId, tries }, claim.correlationId)
+    await insist('suspect', () => markSuspect(pool, claim))
   }
 
   return {

@@ -1,7 +1,7 @@
 import { readDeals } from '../bitrix24/read.ts'
 import { now } from '../platform/clock.ts'
 import { messageOf } from '../platform/logger.ts'
-import { failed, settledByDecision, waitAgain } from './outcome.ts'
+import { failed, settledByDecision, unrouted, waitAgain } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
 import { makePlan } from './plan.ts'
 import type { PreparedRoute } from './plan.ts'
@@ -15,7 +15,8 @@ export interface ReadResult { readonly planned: readonly Planned[], readonly out
 export async function readAndDecide (claims: readonly Claim[], deps: { lanes: PortalLanes, route: PreparedRoute | undefined, epoch: number, signal: AbortSignal }): Promise<ReadResult> {
   const portal = claims[0]?.portal ?? ''
   const client = deps.lanes.client(portal)
-  if (client === undefined || deps.route === undefined) return { planned: [], outcomes: claims.map(claim => waitAgain(claim, { delayMs: 60_000, reason: 'no_route' })) }
+  if (deps.route === undefined) return { planned: [], outcomes: claims.map(claim => unrouted(claim, deps.epoch)) }
+  if (client === undefined) return { planned: [], outcomes: claims.map(claim => waitAgain(claim, { delayMs: 60_000, reason: 'no_client' })) }
   const startedAt = now()
   const read = await readDeals(client, claims.map(c => c.dealId), deps.signal).catch((error: unknown) => messageOf(error))
   if (typeof read === 'string') return { planned: [], outcomes: claims.map(claim => waitAgain(claim, { delayMs: 1000, reason: 'stopping' })) }

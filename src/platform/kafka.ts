@@ -8,6 +8,8 @@ export type { Admin, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 export interface KafkaOptions {
   readonly brokers: readonly string[]
   readonly clientId: string
+  /** For tests: how soon a silent reader, and one that does not come to a rebalance, is put out of its group. */
+  readonly patience?: { readonly sessionMs: number, readonly rebalanceMs: number }
   readonly ssl?: boolean | undefined
   readonly sasl?: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512', readonly username: string, readonly password: string } | undefined
 }
@@ -39,7 +41,7 @@ export function createKafka (options: KafkaOptions): KafkaClients {
       metadataMaxAge: 3000, retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 500 }
     })),
     consumer: groupId => guard.attach(kafka.consumer({
-      groupId, allowAutoTopicCreation: false, metadataMaxAge: 3000, sessionTimeout: 30000, heartbeatInterval: 3000, rebalanceTimeout: 60000,
+      groupId, allowAutoTopicCreation: false, metadataMaxAge: 3000, sessionTimeout: options.patience?.sessionMs ?? 30000, heartbeatInterval: 3000, rebalanceTimeout: options.patience?.rebalanceMs ?? 60000,
       maxWaitTimeInMs: 500, minBytes: 1, maxBytes: 2_097_152, maxBytesPerPartition: 524_288,
       retry: { retries: 10, initialRetryTime: 200, maxRetryTime: 3000 }
     })),

@@ -31,7 +31,10 @@ export async function readCheckpoints (db: Queryable, topic: string): Promise<Ma
   return new Map(rows.map(row => [row.partition, row.next_offset]))
 }
 
-/** Notes the signals of a chunk, one row per deal. A deal at rest begins to wait; one in hand stays in hand and is dirty by its offset. */
+/**
+ * Notes the signals of a chunk, one row per deal. A deal at rest begins to wait; one in hand stays in hand and is dirty by its
+ * offset. One that goes to another target now forgets link and hash: the same id is another deal there.
+ */
 export async function noteSignals (db: Queryable, deals: readonly DealSignals[]): Promise<void> {
   await db.query({
     name: 'note-signals',
@@ -43,6 +46,8 @@ export async function noteSignals (db: Queryable, deals: readonly DealSignals[])
       on conflict (portal, deal_id) do update
       set last_offset = excluded.last_offset, signal_count = w.signal_count + excluded.signal_count,
         dirty_since = coalesce(w.dirty_since, excluded.dirty_since), target = case when w.status in ('idle', 'parked') then excluded.target else w.target end,
+        link = case when w.status in ('idle', 'parked') and w.target <> excluded.target then null else w.link end,
+        written_hash = case when w.status in ('idle', 'parked') and w.target <> excluded.target then null else w.written_hash end,
         correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
         due_at = case when w.status in ('idle', 'parked') then now() else w.due_at end,
         status = case when w.status in ('idle', 'parked') then 'waiting' else w.status end`,

@@ -14,7 +14,7 @@ import { messageOf } from '../../platform/logger.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { Gauge } from '../../platform/metrics.ts'
 import type { Registry } from '../../platform/metrics.ts'
-import { isAlive, showAlive } from './alive.ts'
+import { isAlive, showAlive } from '../../platform/alive.ts'
 import { createSegmentReader, createSegmentWriter, hasSegments } from './segments.ts'
 import type { SegmentReader, SegmentWriter, Writing } from './segments.ts'
 
