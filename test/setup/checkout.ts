@@ -28,7 +28,7 @@ export type Program = keyof typeof PROGRAMS
 
 export interface Result { readonly code: number | null, readonly said: string }
 
-export interface Run { readonly pid: number, readonly end: Promise<Result>, said (): string, kill (): void }
+export interface Run { readonly pid: number, readonly end: Promise<Result>, readonly kill: () => void }
 
 /** A copy of what set-up reads of the checkout, with packages in place, alone with a PATH of its own. */
 export interface Checkout {
@@ -106,7 +106,7 @@ function begin (dir: string, env: Record<string, string>): Run {
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { said += chunk.toString() })
   const end = new Promise<Result>(resolve => child.once('close', code => resolve({ code, said })))
-  return { pid: child.pid ?? 0, end, said: () => said, kill: () => { child.kill('SIGKILL') } }
+  return { pid: child.pid ?? 0, end, kill: () => { child.kill('SIGKILL') } }
 }
 
 function writeProgram (file: string, script: string): void {
