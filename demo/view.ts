@@ -31,14 +31,31 @@ async function get (world: QueryDoor, path: string): Promise<unknown> {
   return await response.json()
 }
 
-/** A calm picture of what goes on, as lines of text. */
-export function picture (summary: Summary, deals: readonly DealRow[]): string[] {
+/** What goes on, in one line. */
+export function sentence (summary: Summary, deals: readonly DealRow[]): string {
+  return `${counts(summary)}   ${speed(deals)}`
+}
+
+/** What goes on, as at most `rows` lines that say all in 80 columns; wider terminals show whole titles. */
+export function picture (summary: Summary, deals: readonly DealRow[], rows: number): string[] {
+  const head = [counts(summary), speed(deals), '', row(['portal', 'deal', 'copy', 'state', 'stage', 'title'])]
+  const shown = deals.slice(0, Math.max(0, rows - head.length))
+  return [...head, ...shown.map(d => row([d.portal, String(d.deal_id), String(d.target_deal_id ?? '–'), d.state, d.stage ?? '', d.title ?? '']))]
+}
+
+function counts ({ signals, open, ends }: Summary): string {
+  const landed = (ends['applied'] ?? 0) + (ends['unchanged'] ?? 0) + (ends['superseded'] ?? 0)
+  return `arrived ${signals}   landed ${landed}   waits ${open}   skipped ${ends['skipped'] ?? 0}   parked ${ends['parked'] ?? 0}`
+}
+
+function speed (deals: readonly DealRow[]): string {
   const times = deals.flatMap(d => d.seconds_to_land === null ? [] : [Number(d.seconds_to_land)]).toSorted((a, b) => a - b)
   const median = times[Math.floor(times.length / 2)]
-  const ends = summary.ends
-  return [
-    `arrived ${summary.signals}   landed ${(ends['applied'] ?? 0) + (ends['unchanged'] ?? 0) + (ends['superseded'] ?? 0)}   waits ${summary.open}   skipped ${ends['skipped'] ?? 0}   parked ${ends['parked'] ?? 0}   median time to land ${median === undefined ? '–' : `${Math.round(median * 1000)} ms`}`,
-    '',
-    ...deals.slice(0, 12).map(d => `${d.portal.padEnd(5)} ${String(d.deal_id).padEnd(7)} → ${String(d.target_deal_id ?? '').padEnd(7)} ${d.state.padEnd(9)} ${(d.stage ?? '').padEnd(22)} ${(d.title ?? '').slice(0, 34)}`)
-  ]
+  return `median time to land ${median === undefined ? '–' : `${Math.round(median * 1000)} ms`}`
+}
+
+const WIDTHS = [6, 6, 6, 8, 21, 0]
+
+function row (cells: readonly string[]): string {
+  return cells.map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0)).join('  ')
 }

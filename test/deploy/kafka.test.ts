@@ -54,7 +54,7 @@ test('a record is on three brokers and acknowledged by two, also in Kafka\'s own
 })
 
 test('the images of Kafka and of the registry have the versions that set-up brings', () => {
-  const setup = readFileSync(path.join(ROOT, 'scripts/setup.mjs'), 'utf8')
+  const setup = readFileSync(path.join(ROOT, 'scripts/setup/places.mjs'), 'utf8')
   const { kafka, registry } = mergeCompose(WAYS.real).services
   assert.equal(kafka?.image, `apache/kafka:${/const KAFKA = '([\d.]+)'/.exec(setup)?.[1]}`)
   assert.equal(registry?.image, `apicurio/apicurio-registry:${/const REGISTRY = '([\d.]+)'/.exec(setup)?.[1]}`)

@@ -9,7 +9,7 @@ import type { Part, Place } from './part.ts'
 import { writeWhole } from './process.ts'
 
 const run = promisify(execFile)
-const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xms128m', '-Xmx384m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
+const JVM = ['-XX:-UsePerfData', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xms128m', '-Xmx384m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
 
 /** The client addresses of every broker of `place`. */
 export function kafkaAddresses (place: Place): string[] {

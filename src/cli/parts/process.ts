@@ -39,7 +39,7 @@ export function start (part: Part): number {
 }
 
 /** Asks the server to end, kills it after 10 s, and returns when it is gone; nothing happens if it does not run. */
-export async function stop (part: Part): Promise<void> {
+export async function stop (part: Pick<Part, 'marker' | 'pidFile' | 'stop'>): Promise<void> {
   const pid = pidOf(part)
   if (pid !== null) {
     signal(pid, part.stop)

@@ -35,7 +35,7 @@ export function registryPart (place: Place, found: Found): Part {
     prepare: () => Promise.resolve(),
     launch: () => ({
       command: found.javaRegistry,
-      args: ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx384m', marker, ...Object.entries(settings).map(([key, value]) => `-D${key}=${value}`), '-jar', 'quarkus-run.jar'],
+      args: ['-XX:-UsePerfData', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx384m', marker, ...Object.entries(settings).map(([key, value]) => `-D${key}=${value}`), '-jar', 'quarkus-run.jar'],
       cwd: found.registryDir
     }),
     probe: () => askForSubjects(`${registryAddress(place)}/apis/ccompat/v7/subjects`)
