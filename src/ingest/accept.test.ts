@@ -7,7 +7,7 @@ import { createMemoryLog } from '../eventlog/memory-log.ts'
 import type { EventLog } from '../eventlog/port.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createAccept } from './accept.ts'
-import type { Shelf } from './accept.ts'
+import type { Keeper } from './accept.ts'
 
 const quiet = createLogger('test', 'error', { write () {} })
 const event = { type: 'DealChangeSignalled', portal: 'acme', dealId: '7' } as DealChangeSignalled
@@ -18,7 +18,7 @@ async function closedLog (): Promise<EventLog> {
   await log.close(0)
   return log
 }
-function spoolOf (hasRoom: boolean): Shelf & { kept: DealChangeSignalled[] } {
+function spoolOf (hasRoom: boolean): Keeper & { kept: DealChangeSignalled[] } {
   const kept: DealChangeSignalled[] = []
   return { kept, isInUse: () => false, keep: (one) => { if (hasRoom) kept.push(one); return Promise.resolve(hasRoom ? 'kept' : 'full') } }
 }

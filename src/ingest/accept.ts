@@ -12,7 +12,7 @@ export type Accepted = { readonly status: 'kept', readonly offset: bigint | null
 export type Accept = (event: DealChangeSignalled) => Promise<Accepted>
 
 /** The part of the spool that is needed here. */
-export type Shelf = Pick<Spool, 'isInUse' | 'keep'>
+export type Keeper = Pick<Spool, 'isInUse' | 'keep'>
 
 /**
  * Appends with a patience; then the event goes to the spool, or is refused where there is none.
@@ -20,7 +20,7 @@ export type Shelf = Pick<Spool, 'isInUse' | 'keep'>
  * A refused append may still succeed later: the caller tries again and the log holds the signal twice, which costs one
  * read of the source. `kept` is never said of an event that could get lost.
  */
-export function createAccept (options: { log: EventLog, logger: Logger, spool: Shelf | null, patienceMs: number }): Accept {
+export function createAccept (options: { log: EventLog, logger: Logger, spool: Keeper | null, patienceMs: number }): Accept {
   const { log, logger, spool, patienceMs } = options
   return async (event) => {
     // Behind what waits already; and while the log is known to be away the disk answers at once, not after the patience.
@@ -36,7 +36,7 @@ export function createAccept (options: { log: EventLog, logger: Logger, spool: S
 }
 
 /** A spool that has just been drained would have the log take the event; but the log has just refused it. */
-async function insist (spool: Shelf, event: DealChangeSignalled): Promise<boolean> {
+async function insist (spool: Keeper, event: DealChangeSignalled): Promise<boolean> {
   const kept = await spool.keep(event)
   return kept === 'kept' || (kept === 'drained' && await spool.keep(event) === 'kept')
 }

@@ -6,7 +6,6 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { z } from 'zod'
 import type { DealChangeSignalled } from '../../domain/signal/signal.ts'
 import type { EventLog } from '../../eventlog/port.ts'
 import { now, uuidv7 } from '../../platform/clock.ts'
@@ -15,8 +14,11 @@ import type { Logger } from '../../platform/logger.ts'
 import { Gauge } from '../../platform/metrics.ts'
 import type { Registry } from '../../platform/metrics.ts'
 import { isAlive, showAlive } from '../../platform/alive.ts'
+import { emptyFolder } from './empty.ts'
 import { createSegmentReader, createSegmentWriter, hasSegments } from './segments.ts'
-import type { SegmentReader, SegmentWriter, Writing } from './segments.ts'
+import type { SegmentReader } from './segments.ts'
+import { createShelf } from './shelf.ts'
+import type { Shelf } from './shelf.ts'
 
 /** `kept`: on disk. `full`: not kept. `drained`: nothing waits any more, the log takes it directly. */
 export type Kept = 'kept' | 'full' | 'drained'
@@ -44,71 +46,32 @@ export interface SpoolOptions {
   readonly isAlive?: typeof isAlive
 }
 
-const GROUP = 500
 const LOOK_MS = 250
 const ADOPT_MS = 10_000
 const CLOSING_MS = 1000
 
-const signalSchema = z.object({
-  type: z.literal('DealChangeSignalled'), eventId: z.string(), correlationId: z.string(), causationId: z.string().nullable(), occurredAt: z.number(), portal: z.string(), dealId: z.string(),
-  kind: z.enum(['added', 'updated', 'moved', 'deleted', 'unknown']), channel: z.enum(['webhook', 'robot', 'api', 'sweep', 'offline', 'operator', 'backfill']),
-  receivedAt: z.number(), payload: z.string(), payloadHash: z.string(), repeat: z.boolean()
-})
-
-interface Waiting { readonly payload: Buffer, readonly end: (kept: Kept) => void }
-
 export function createSpool (options: SpoolOptions): Spool {
-  const { dir, log, logger, limitBytes } = options
+  const { dir, log, logger } = options
   const folder = path.join(dir, uuidv7())
   const stopping = new AbortController()
-  let writer: SegmentWriter | undefined
+  let shelf: Shelf | undefined
   let owner: { end (): Promise<void> } | undefined
-  let foreign: string[] = []
-  const waiting: Waiting[] = []
-  let committing: Promise<void> | null = null
-  let bytes = 0
-  let oldest: number | null = null
-  let isInUse = false
+  let since: number | null = null
   // While the last records are drained new ones wait for that: they would be the reason that it never ends.
   let closing: PromiseWithResolvers<void> | null = null
   let draining: Promise<void> | undefined
   let stopped: Promise<void> | undefined
   let wake = Promise.withResolvers<void>()
-  meter(options.registry, { bytes: () => bytes, age: () => oldest === null ? 0 : (now() - oldest) / 1000 })
+  meter(options.registry, { bytes: () => shelf?.bytes() ?? 0, age: () => since === null ? 0 : (now() - since) / 1000 })
 
   function begin (): void {
-    if (isInUse) return
-    isInUse = true
-    oldest ??= now()
-    logger.log('warning', 'spool_begins', { count: foreign.length })
+    if (since !== null) return
+    since = now()
+    logger.log('warning', 'spool_begins')
     wake.resolve()
   }
 
-  async function commit (): Promise<void> {
-    // Others may join the group; and the caller has noted this commit before it can be over.
-    await Promise.resolve()
-    while (waiting.length > 0) {
-      const group = waiting.splice(0, GROUP)
-      const size = group.reduce((sum, { payload }) => sum + payload.length + 8, 0)
-      const kept = bytes + size <= limitBytes && await write(group.map(({ payload }) => payload))
-      if (kept) bytes += size
-      else logger.log('error', 'spool_full', { count: group.length })
-      for (const { end } of group) end(kept ? 'kept' : 'full')
-    }
-    committing = null
-  }
-
-  async function write (payloads: Buffer[]): Promise<boolean> {
-    try {
-      await writer?.append(payloads)
-      return writer !== undefined
-    } catch (error) {
-      logger.log('error', 'spool_write_failed', { error: messageOf(error) })
-      return false
-    }
-  }
-
-  /** Folders of processes that are gone; those that begin or hold damaged files are nobody's. */
+  /** Folders of processes that are gone; those under another kind of name are being made, or hold damaged files. */
   async function findForeign (): Promise<string[]> {
     const found: string[] = []
     for (const name of (await readdir(dir)).toSorted()) {
@@ -119,73 +82,50 @@ export function createSpool (options: SpoolOptions): Spool {
   }
 
   async function takeOver (at: string): Promise<number> {
-    const count = await empty(createSegmentReader(at), () => null)
+    const count = await emptyFolder(createSegmentReader(at), () => null, { log, logger })
     if (await hasSegments(at)) await rename(at, path.join(dir, `damaged-${path.basename(at)}`))
     else await rm(at, { recursive: true })
     return count
   }
 
-  /** Appends all that stands in a folder now; gives how many. */
-  async function empty (reader: SegmentReader, writing: () => Writing | null): Promise<number> {
-    let count = 0
-    for (let reading = await reader.next(writing); reading !== null; reading = await reader.next(writing)) {
-      const { payloads, rest } = reading
-      if (rest === 'damaged') logger.log('error', 'spool_damaged', { count: payloads.length, what: 'what follows these cannot be read; the file is kept as .damaged' })
-      for (let at = 0; at < payloads.length; at += GROUP) await appendAll(payloads.slice(at, at + GROUP))
-      count += payloads.length
-      await reading.done()
-    }
-    return count
-  }
-
   /** Empties the own folder to its very end: new ones wait meanwhile, but not for ever, so it looks again until nothing came. */
-  async function finish (own: SegmentReader): Promise<number> {
-    const current = (): Writing | null => writer?.current() ?? null
-    let count = await empty(own, current)
+  async function finish (own: Shelf, reader: SegmentReader): Promise<number> {
+    let count = await emptyFolder(reader, own.writing, { log, logger })
     closing = Promise.withResolvers()
     for (;;) {
-      await committing
-      count += await empty(own, current)
-      if (waiting.length > 0 || committing !== null) continue
-      if (current() === null) break
-      await writer?.seal()
+      await own.settled()
+      count += await emptyFolder(reader, own.writing, { log, logger })
+      if (!own.isSettled()) continue
+      if (own.writing() === null) break
+      await own.seal()
     }
-    bytes = 0
-    oldest = null
-    isInUse = false
+    own.clear()
+    since = null
     return count
   }
 
-  async function appendAll (payloads: readonly Buffer[]): Promise<void> {
-    // Handed over in order and waited for together: a partition keeps the order of its appends.
-    await Promise.all(payloads.map(async (payload) => {
-      const event = signalSchema.safeParse(JSON.parse(payload.toString('utf8')))
-      if (event.success) await log.append(event.data)
-      else logger.log('error', 'spool_damaged', { count: 1, what: 'a record is no signal' })
-    }))
+  async function drainOnce (own: Shelf, reader: SegmentReader): Promise<void> {
+    const foreign = await findForeign()
+    if (foreign.length > 0) begin()
+    if (since === null) return
+    if (!log.isWritable()) return await delay(LOOK_MS, undefined, { signal: stopping.signal })
+    let count = 0
+    for (const at of foreign) count += await takeOver(at)
+    count += await finish(own, reader)
+    logger.log('info', 'spool_drained', { count })
   }
 
-  async function drain (): Promise<void> {
-    const { signal } = stopping
-    const own = createSegmentReader(folder)
-    let drained = 0
-    while (!signal.aborted) {
-      if (!isInUse) await Promise.race([wake.promise, delay(ADOPT_MS, undefined, { ref: false })])
+  async function drain (own: Shelf): Promise<void> {
+    const reader = createSegmentReader(folder)
+    while (!stopping.signal.aborted) {
+      if (since === null) await Promise.race([wake.promise, delay(ADOPT_MS, undefined, { ref: false })])
       wake = Promise.withResolvers()
       try {
-        foreign = await findForeign()
-        if (foreign.length > 0) begin()
-        if (!isInUse) continue
-        if (!log.isWritable()) { await delay(LOOK_MS, undefined, { signal }); continue }
-        for (const at of foreign) drained += await takeOver(at)
-        foreign = []
-        drained += await finish(own)
-        logger.log('info', 'spool_drained', { count: drained })
-        drained = 0
+        await drainOnce(own, reader)
       } catch (error) {
-        if (signal.aborted) return
+        if (stopping.signal.aborted) return
         logger.log('warning', 'spool_waits', { error: messageOf(error) })
-        await delay(LOOK_MS, undefined, { signal }).catch(() => undefined)
+        await delay(LOOK_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
       } finally {
         closing?.resolve()
         closing = null
@@ -193,42 +133,41 @@ export function createSpool (options: SpoolOptions): Spool {
     }
   }
 
+  async function start (): Promise<void> {
+    // Under its own name only once it shows its owner: a folder without one is taken over.
+    const draft = path.join(dir, `.${path.basename(folder)}`)
+    await mkdir(draft, { recursive: true, mode: 0o700 })
+    owner = await showAlive(draft)
+    await rename(draft, folder)
+    shelf = createShelf((options.createWriter ?? createSegmentWriter)(folder), { limitBytes: options.limitBytes, logger })
+    if ((await findForeign()).length > 0) begin()
+    draining = drain(shelf)
+  }
+
   async function close (): Promise<void> {
     stopping.abort()
     wake.resolve()
-    await committing
+    await shelf?.settled()
     await Promise.race([draining, delay(2000, undefined, { ref: false })])
-    await writer?.seal()
+    await shelf?.seal()
     await owner?.end()
     if (owner !== undefined && !await hasSegments(folder)) await rm(folder, { recursive: true })
   }
 
   return {
-    isInUse: () => isInUse,
-    hasRoom: () => bytes < limitBytes,
-    async start () {
-      // Under its own name only once it shows its owner: a folder without one is taken over.
-      const draft = path.join(dir, `.${path.basename(folder)}`)
-      await mkdir(draft, { recursive: true, mode: 0o700 })
-      owner = await showAlive(draft)
-      await rename(draft, folder)
-      writer = (options.createWriter ?? createSegmentWriter)(folder)
-      foreign = await findForeign()
-      if (foreign.length > 0) begin()
-      draining = drain()
-    },
+    start,
+    stop: () => stopped ??= close(),
+    isInUse: () => since !== null,
+    hasRoom: () => shelf !== undefined && shelf.bytes() < options.limitBytes,
     async keep (event) {
       if (closing !== null) {
         await Promise.race([closing.promise, delay(CLOSING_MS)])
-        if (!isInUse) return 'drained'
+        if (since === null) return 'drained'
       }
+      if (shelf === undefined) return 'full'
       begin()
-      return await new Promise<Kept>((resolve) => {
-        waiting.push({ payload: Buffer.from(JSON.stringify(event)), end: resolve })
-        committing ??= commit()
-      })
-    },
-    stop: () => stopped ??= close()
+      return await shelf.put(Buffer.from(JSON.stringify(event))) ? 'kept' : 'full'
+    }
   }
 }
 
