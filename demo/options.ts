@@ -7,7 +7,7 @@ export const HELP = `npm start: dealbridge with three simulated portals in which
 
   --deals N        how many deals are made at the start, 1 to 100000 (with --exit 50, else none)
   --exit           ends when they have landed: 0, or 1 if one did not
-  --port-base P    the first of 100 ports, 1024 to 65436 (else the first free ones from 19000)
+  --port-base P    the first of 100 ports, 1024 to 65436 (else free ones from 19000 to 31000)
 `
 
 export interface DemoOptions {

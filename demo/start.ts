@@ -44,7 +44,7 @@ async function run (options: DemoOptions): Promise<number> {
   let [code, result] = [0, '']
   try {
     letGo = takeFolder(dir)
-    const world = makeWorld(dir, options.portBase ?? await freeBase(), path.join(ROOT, 'mapping', 'partner.yaml'))
+    const world = makeWorld(dir, options.portBase ?? await freeBase(dir), path.join(ROOT, 'mapping', 'partner.yaml'))
     await bringUp(world, programs, signal)
     const people = createPeople(world, Math.random)
     for (let i = 0; i < options.deals && !signal.aborted; i += 1) await people.create()

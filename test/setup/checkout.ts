@@ -48,6 +48,8 @@ export interface Checkout {
 
 export function makeCheckout (t: TestContext): Checkout {
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-checkout-'))
+  // As root PostgreSQL's programs are copied to the temporary folder, if everyone can enter it: here into this one.
+  chmodSync(dir, 0o755)
   const bin = path.join(dir, 'bin')
   const jvm = path.join(dir, 'jvm')
   const calls = path.join(dir, 'calls')
@@ -56,8 +58,7 @@ export function makeCheckout (t: TestContext): Checkout {
   t.after(() => {
     // One that hangs would hold up the whole file.
     for (const { kill } of running) kill()
-    const outside = existsSync(path.join(dir, '.dealbridge/parts.json')) ? path.dirname(String(record()['postgresBin'])) : dir
-    for (const folder of [outside, dir]) rmSync(folder, { recursive: true, force: true })
+    rmSync(dir, { recursive: true, force: true })
   })
   for (const folder of [bin, jvm, calls]) mkdirSync(folder)
   for (const name of ['scripts', 'package.json', 'package-lock.json', '.npmrc']) cpSync(path.join(ROOT, name), path.join(dir, name), { recursive: true })
@@ -86,7 +87,7 @@ export function makeCheckout (t: TestContext): Checkout {
     },
     calls: program => existsSync(path.join(calls, program)) ? readFileSync(path.join(calls, program), 'utf8').split('\n').length - 1 : 0,
     setUp (env) {
-      const run = begin(dir, { PATH: bin, HOME: dir, DEALBRIDGE_JAVA_FOLDERS: jvm, ...env })
+      const run = begin(dir, { PATH: bin, HOME: dir, TMPDIR: dir, DEALBRIDGE_JAVA_FOLDERS: jvm, ...env })
       running.push(run)
       return run
     }
