@@ -7,6 +7,8 @@ export type Level = 'debug' | 'info' | 'warning' | 'error'
 const ALLOWED = new Set(['source_deal_id', 'target_deal_id', 'portal', 'target', 'duration_ms', 'status', 'reason', 'code', 'action',
   'partition', 'offset', 'topic', 'count', 'tries', 'epoch', 'attempt_id', 'address', 'what', 'process', 'wait_ms', 'method', 'http_status', 'path', 'error', 'error_type'])
 
+// Beyond this many bytes that nobody reads, lines are dropped: no request waits for a log line, and no memory fills with them.
+const LARGEST_BACKLOG = 4 * 1024 * 1024
 const IDS = new Set(['source_deal_id', 'target_deal_id'])
 
 export type Details = Readonly<Record<string, string | number | boolean | bigint | null | undefined>>
@@ -37,7 +39,7 @@ function allowed (details: Details): Record<string, string | number | boolean | 
 }
 
 /** A logger for one process of the service (`webhook_handler`, `dispatcher`, …) on standard error, or on `stream`. */
-export function createLogger (service: string, level: Level = 'info', stream: pino.DestinationStream = pino.destination({ fd: 2, sync: false })): Logger {
+export function createLogger (service: string, level: Level = 'info', stream: pino.DestinationStream = pino.destination({ fd: 2, sync: false, maxLength: LARGEST_BACKLOG })): Logger {
   const out = pino({
     level: level === 'warning' ? 'warn' : level,
     base: null,

@@ -110,7 +110,10 @@ function beginProcesses (t: Holder, args: string[]): Program {
   t.after(async () => { child.kill('SIGKILL'); await gone })
   let [out, said] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
-  child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+    if (said.length > 50e6) said = said.slice(-1e6)
+  })
   const isReady = (): boolean => {
     if (child.exitCode !== null) throw new Error(`run ended with ${child.exitCode}`)
     return out.includes('"ready"')
