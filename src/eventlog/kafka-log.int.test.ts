@@ -78,3 +78,15 @@ test('an incompatible version of a schema is refused', { timeout: 60_000 }, asyn
   assert.equal(await registry.register(`dealbridge.test.${name}`, schema('long')), id)
   await assert.rejects(registry.register(`dealbridge.test.${name}`, schema('string')), { code: 'schema_incompatible' })
 })
+
+test('a registration that was cut off before its rule was set is finished by the next, and the rule holds', { timeout: 60_000 }, async () => {
+  const address = (await services()).registry
+  const registry = connectRegistry(address)
+  const subject = `dealbridge.test.Made${randomBytes(6).toString('hex')}`
+  const schema = (type: string): string => JSON.stringify({ type: 'record', name: subject.split('.').at(-1), namespace: 'dealbridge.test', fields: [{ name: 'value', type }] })
+  // What the client does first, and then nothing more.
+  const cut = await fetch(`${address}/apis/ccompat/v7/subjects/${subject}/versions`, { method: 'POST', headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' }, body: JSON.stringify({ schema: schema('long') }) })
+  const { id } = await cut.json() as { id: number }
+  assert.equal(await registry.register(subject, schema('long')), id)
+  await assert.rejects(registry.register(subject, schema('string')), { code: 'schema_incompatible' })
+})

@@ -20,13 +20,14 @@ const UNKNOWN_MS = 30_000
 
 /** `url` is the registry's root (then the Confluent API is looked for under /apis/ccompat/v7 too) or that API itself. */
 export function connectRegistry (url: string): SchemaIds {
-  let client: Promise<SchemaRegistry> | undefined
+  let client: Promise<Client> | undefined
   const unknown = new Map<number, number>()
-  const connect = (): Promise<SchemaRegistry> => client ??= findApi(url).then(make).catch((error: unknown) => { client = undefined; throw error })
+  const connect = (): Promise<Client> => client ??= findApi(url).then(api => ({ api, registry: make(api) })).catch((error: unknown) => { client = undefined; throw error })
 
-  async function ask<T> (question: (registry: SchemaRegistry) => Promise<T>): Promise<T> {
+  async function ask<T> (question: (registry: SchemaRegistry, api: string) => Promise<T>): Promise<T> {
     try {
-      return await question(await connect())
+      const { registry, api } = await connect()
+      return await question(registry, api)
     } catch (error) {
       throw translate(error)
     }
@@ -45,9 +46,36 @@ export function connectRegistry (url: string): SchemaIds {
         throw error
       }
     },
-    register: (subject, schema) => ask(async registry => (await registry.register({ type: SchemaType.AVRO, schema }, { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE })).id)
+    register: (subject, schema) => ask(async (registry, api) => {
+      const once = async (): Promise<number> => (await registry.register({ type: SchemaType.AVRO, schema }, { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE })).id
+      try {
+        return await once()
+      } catch (error) {
+        // The client registers first and sets the rule after: cut off between the two, it would refuse the subject for ever.
+        if (!/^Compatibility does not match/.test(messageOf(error))) throw error
+        await demandCompatibility(api, subject)
+        return await once()
+      }
+    })
   }
 }
+
+async function demandCompatibility (api: string, subject: string): Promise<void> {
+  const url = `${api}/config/${encodeURIComponent(subject)}`
+  const { request } = url.startsWith('https:') ? https : http
+  const status = await new Promise<number>((resolve, reject) => {
+    const put = request(url, { method: 'PUT', timeout: TIMEOUT_MS, headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' } }, (response) => {
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    })
+    put.on('timeout', () => put.destroy(new Error('no answer in time')))
+    put.on('error', reject)
+    put.end(JSON.stringify({ compatibility: COMPATIBILITY.FULL_TRANSITIVE }))
+  })
+  if (status !== 200) throw new Error(`the rule FULL_TRANSITIVE of ${subject} could not be set: HTTP ${status}`)
+}
+
+interface Client { readonly api: string, readonly registry: SchemaRegistry }
 
 function make (host: string): SchemaRegistry {
   const agent = host.startsWith('https:') ? new https.Agent({ keepAlive: true }) : new http.Agent({ keepAlive: true })
