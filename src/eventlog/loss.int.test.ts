@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { randomInt, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { Kafka, Partitioners, logLevel } from 'kafkajs'
 import type { Message, Producer } from 'kafkajs'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { seedOf } from '../../test/support/seed.ts'
 import { services } from '../../test/support/services.ts'
 import { createLogger } from '../platform/logger.ts'
 import { patchKafkajs } from '../platform/kafka-patch.ts'
@@ -196,8 +197,7 @@ class SkippingWriter extends PartitionWriter {
 }
 
 test('no acknowledged event is lost, doubled or misplaced when answers of the broker are lost', { timeout: 180_000 }, async (t) => {
-  const seed = randomInt(1e9)
-  t.diagnostic(`seed ${seed}`)
+  const seed = seedOf(t)
   await t.test('one send at a time, a failed batch repeated unchanged', async (t) => {
     const verdict = await play(t, seed, PartitionWriter)
     t.diagnostic(JSON.stringify(verdict))

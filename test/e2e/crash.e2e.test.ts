@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { doubledAdds, overlappingWrites } from '../../simulator/oracle.ts'
@@ -41,7 +40,6 @@ function assertAllThere (system: System): void {
 
 test('kill -9 of dispatcher and projector in the middle of 200 deals loses nothing and doubles nothing', { timeout: 240_000 }, async (t) => {
   const system = await startSystem(t, { target: { limits: { per_second: 4, burst: 40 } } })
-  t.diagnostic(`seed ${randomInt(1e9)}`)
   await system.run('ingest', 'query')
   const dispatcher = await system.run('dispatcher')
   const projector = await system.run('projector')
