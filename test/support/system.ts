@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { PortalConfig } from '../../simulator/config.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
 import type { Simulator } from '../../simulator/simulator.ts'
-import { partsDown, partsUp } from '../../src/cli/parts/parts.ts'
+import { partsDown, partsStatus, partsUp } from '../../src/cli/parts/parts.ts'
 import type { PartsReport } from '../../src/cli/parts/parts.ts'
 import { NODE_FLAGS } from '../../src/platform/node-flags.ts'
 import { eventually } from './eventually.ts'
@@ -52,6 +52,8 @@ export interface System {
   /** Waits until every signal has its end and gives the summary. */
   settled (signals: number, deadlineMs?: number): Promise<Summary>
   restartParts (): Promise<void>
+  /** The pids of the parts as they run now. */
+  partPids (): Promise<Readonly<Record<string, number>>>
 }
 
 /** Brings everything up but the service's own processes; all of it ends with the test. */
@@ -100,7 +102,8 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
       const now = await summary()
       return now.signals >= signals && now.open === 0 ? now : null
     }, { deadlineMs }),
-    restartParts: async () => { await partsUp({ dir: partsDir, portBase, brokers: 1 }) }
+    restartParts: async () => { await partsUp({ dir: partsDir, portBase, brokers: 1 }) },
+    partPids: async () => (await partsStatus({ dir: partsDir })).pids
   }
 }
 
