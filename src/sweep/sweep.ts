@@ -42,7 +42,7 @@ export interface Sweep {
 }
 
 const WORKERS = 8
-const IDLE_MS = 500
+const IDLE_MS = 1000
 const RETRY_MS = 1000
 
 export function createSweep (deps: SweepDeps): Sweep {

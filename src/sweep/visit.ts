@@ -52,9 +52,10 @@ export async function visit (claimed: Claimed, deps: VisitDeps): Promise<Visited
     if (error instanceof PassFailed) failed = error
     else {
       logger.log('debug', 'pass_broken_off', { portal, error: messageOf(error) })
-      // Due at once for whoever comes next.
-      await finishPortal(pool, { portal, owner }, { ...left, nextInMs: 0 }).catch(() => false)
-      if (!deps.signal.aborted && !(error instanceof LeaseLost)) throw error
+      const over = deps.signal.aborted || error instanceof LeaseLost
+      // After a stop it is due at once for whoever comes next; a mistake of ours is not repeated at once.
+      await finishPortal(pool, { portal, owner }, { ...left, nextInMs: over ? 0 : times.everyMs }).catch(() => false)
+      if (!over) throw error
       return end('lost')
     }
   }

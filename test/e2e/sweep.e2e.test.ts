@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { refusedRequests } from '../../simulator/oracle.ts'
+import { NODE_FLAGS } from '../../src/platform/node-flags.ts'
 import { eventually } from '../support/eventually.ts'
 import { startSystem } from '../support/system.ts'
+
+const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 
 test('with no webhook at all, a created, an updated, a moved and a deleted deal follow by the sweep alone', { timeout: 240_000 }, async (t) => {
   const system = await startSystem(t, { source: { webhooks: [], limits: { per_second: 200, burst: 2000 } }, sweep: { every: '500ms', full_every: '1s' } })
@@ -48,4 +54,22 @@ test('with no webhook at all, a created, an updated, a moved and a deleted deal 
     const metrics = await (await fetch(`http://127.0.0.1:${system.admin + 1}/metrics`)).text()
     assert.match(metrics, /^dealbridge_sweep_signals_total\{portal="acme",kind="deleted"\} 1$/m)
   })
+})
+
+test('`sweep run` does one pass now, says what it counted, and goes on at the cursor of the one before', { timeout: 240_000 }, async (t) => {
+  const system = await startSystem(t, { source: { webhooks: [] } })
+  await system.run('projector', 'dispatcher', 'query')
+  const acme = system.simulator.portal('acme')
+  const sweep = async (...more: string[]): Promise<Record<string, unknown>[]> => {
+    const { stdout } = await promisify(execFile)(process.execPath, [...NODE_FLAGS, CLI, 'sweep', 'run', '--config', system.config, '--json', ...more])
+    return (JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { portals: Record<string, unknown>[] }).portals
+  }
+  const told = (portals: Record<string, unknown>[]): unknown[] => portals.map(each => [each['portal'], each['result'], each['signalled'], each['deleted']])
+  const id = acme.create({ TITLE: 'Pumps', CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', CURRENCY_ID: 'RUB' })
+  assert.deepEqual(told(await sweep()), [['acme', 'done', 1, 0], ['beta', 'done', 0, 0]])
+  await eventually(async () => (await system.deal('acme', id))?.state === 'landed', { deadlineMs: 30_000 })
+  assert.deepEqual((await sweep('--portal', 'acme')).map(each => [each['listed'], each['same'], each['requests']]), [[1, 1, 1]])
+  acme.remove(id)
+  assert.deepEqual(told(await sweep('--portal', 'acme', '--full')), [['acme', 'done', 0, 1]])
+  await eventually(async () => (await system.deal('acme', id))?.state === 'deleted', { deadlineMs: 30_000 })
 })

@@ -40,6 +40,8 @@ export interface System {
   readonly parts: PartsReport
   readonly ingest: string
   readonly query: string
+  /** The config file, for further commands. */
+  readonly config: string
   summary (): Promise<Summary>
   deal (portal: string, id: number): Promise<Deal | undefined>
   get (path: string): Promise<unknown>
@@ -87,7 +89,7 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
   }
   const summary = async (): Promise<Summary> => await get('/v1/summary') as Summary
   return {
-    simulator, parts, ingest: `http://127.0.0.1:${ingestPort}`, query, get, summary,
+    simulator, parts, config, ingest: `http://127.0.0.1:${ingestPort}`, query, get, summary,
     deal: async (portal, id) => await get(`/v1/deals/${portal}/${id}`) as Deal | undefined,
     admin,
     begin: (...names) => beginProcesses(t, [...names, '--config', config]),
