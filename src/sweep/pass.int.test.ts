@@ -9,6 +9,7 @@ import { readDeals } from '../bitrix24/read.ts'
 import { versionOf } from '../bitrix24/version.ts'
 import type { DealChangeSignalled } from '../domain/signal/signal.ts'
 import { createMemoryLog } from '../eventlog/memory-log.ts'
+import type { EventLog } from '../eventlog/port.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createRegistry } from '../platform/metrics.ts'
 import { migrate } from '../platform/migrations.ts'
@@ -26,6 +27,7 @@ const HOUR = 3_600_000
 interface Room {
   readonly at: TestPortal
   readonly pool: Pool
+  readonly log: EventLog
   readonly make: (own?: Partial<SweepDeps>) => Sweep
   /** One visit by a sweep of its own; gives its counts. */
   readonly pass: (own?: Partial<SweepDeps> & { full?: boolean }) => Promise<Counts>
@@ -53,7 +55,7 @@ async function open (t: TestContext, config: Parameters<typeof testPortal>[1] = 
     return out
   }
   return {
-    at, pool, make,
+    at, pool, log, make,
     async pass ({ full = false, ...own } = {}) {
       const visited = await make(own).once('p', { full })
       assert.equal(visited?.result, 'done')
@@ -167,26 +169,29 @@ test('a pass that the portal refuses leaves the cursor where it was', async (t) 
 })
 
 test('two sweeps at once do the work of one', async (t) => {
-  const { at, make, pass, signals, pool } = await open(t)
+  const { at, make, pass, signals, pool } = await open(t, { latency_ms: 100 })
   await pass()
   for (let i = 0; i < 120; i += 1) at.create({ TITLE: 'x' })
   const before = at.stats().requests
-  await Promise.all([make().once('p', { full: false }), make().once('p', { full: false }), make().once('p', { full: false })])
+  const visits = await Promise.all([make(), make(), make()].map(sweep => sweep.once('p', { full: false })))
+  assert.deepEqual(visits.map(visited => visited?.result ?? 'busy').toSorted(), ['busy', 'busy', 'done'])
   assert.equal((await signals()).length, 120)
   assert.ok(at.stats().requests - before <= 5, String(at.stats().requests - before))
   const { rows } = await pool.query<{ free: boolean }>('select lease_until < now() as free from sweep.portal')
   assert.deepEqual(rows, [{ free: true }])
 })
 
-test('a sweep that was taken over leaves no cursor', async (t) => {
-  const { at, make, pass, pool } = await open(t)
+test('a sweep that was taken over after its last request leaves no cursor', async (t) => {
+  const { at, make, pass, pool, log } = await open(t)
   await pass()
   at.advance(HOUR)
-  const before = await pool.query('select cursor_at from sweep.portal')
-  const listFrom = (cursor: number): number => { void pool.query(`update sweep.portal set owner = 'another'`); return cursor - 70_000 }
-  const visited = await make({ parts: { listFrom } }).once('p', { full: false })
-  assert.equal(visited?.result, 'lost')
-  assert.deepEqual((await pool.query('select cursor_at from sweep.portal')).rows, before.rows)
+  at.create({ TITLE: 'x' })
+  const cursor = async (): Promise<unknown> => (await pool.query('select cursor_at, owner from sweep.portal')).rows
+  const takeOver = async (): Promise<unknown> => await pool.query(`update sweep.portal set owner = 'another'`)
+  const before = (await pool.query<{ cursor_at: Date }>('select cursor_at from sweep.portal')).rows[0]?.cursor_at
+  const late = make({ log: { ...log, append: async (event) => { await takeOver(); return await log.append(event) } } })
+  assert.equal((await late.once('p', { full: false }))?.result, 'lost')
+  assert.deepEqual(await cursor(), [{ cursor_at: before, owner: 'another' }])
 })
 
 /** A deal that the list shows 10 s late, and one saved in the cursor's own second after the pass: how many are signalled. */
@@ -229,7 +234,7 @@ test('planted: comparing with the last transferred instead of the last ended ver
   assert.equal(await parkedOnes(t, { parts: { compare: (listed, standing) => compare(listed, standing.status === 'parked' ? { ...standing, ended: null } : standing) } }), 3)
 })
 
-test('the clock of a portal in another zone, an hour ahead of ours, is its own measure', async (t) => {
+test('the clock of a portal, in another zone and far from ours, is its own measure', async (t) => {
   const { at, pass, signals, pool } = await open(t, { zone: '-05:00' })
   await pass()
   const { rows } = await pool.query<{ cursor_at: Date }>('select cursor_at from sweep.portal')
