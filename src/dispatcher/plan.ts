@@ -1,3 +1,4 @@
+import { versionOf } from '../bitrix24/version.ts'
 import { ORIGINATOR, closingFields, decide } from '../domain/transfer/decide.ts'
 import type { Decision, SourceRead } from '../domain/transfer/decide.ts'
 import { mapDeal } from '../domain/mapping/mapping.ts'
@@ -73,12 +74,6 @@ function planWithoutDeal (claim: Claim, source: SourceRead, route: PreparedRoute
   const fieldsHash = hashOf(closingFields(route.mapping))
   const decision = decide({ source, mapping: route.mapping, mapped: null, fieldsHash, writtenHash: claim.writtenHash, link: claim.link })
   return { kind: 'decided', decision, state: { snapshot: '', sourceModifiedAt: null, sourceHash: '', title: '', stage: '' }, version: null, fieldsHash }
-}
-
-/** A source state's version: its modification time, and a hash over all it says. */
-export function versionOf (deal: Fields): Version {
-  const at = Date.parse(text(deal['DATE_MODIFY']))
-  return { modifiedAt: Number.isNaN(at) ? 0 : at, hash: hashOf(deal) }
 }
 
 async function mapWith (route: PreparedRoute, deal: Fields, nowMs: number): Promise<Mapped> {

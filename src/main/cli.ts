@@ -18,8 +18,10 @@ const HELP = `dealbridge: moves deals between Bitrix24 portals
   parts up|down|status    starts and stops Kafka, registry, PostgreSQL, Redis on this machine
   init --config F         makes topics, schemas and tables; safe to repeat
   check --config F        checks the config file and its mappings
-  run <all|ingest|dispatcher|projector|query>… --config F
+  run <all|ingest|sweep|dispatcher|projector|query>… --config F
                           runs these processes until SIGTERM
+  sweep run --config F    looks once, now, for changes whose webhook never came
+                          (--portal P: in one portal; --full: for deletions too)
   simulate --config S     runs simulated portals
 
   --json                  the result as one JSON object, the last line of standard output
@@ -29,6 +31,7 @@ Exit codes: 0 done, 1 failed, 2 used wrongly or bad config, 3 needs --yes.
 const STARTS: Readonly<Record<ProcessName, (config: Config) => Promise<Runnable>>> = {
   projector: async config => await (await import('./projector.ts')).startProjector(config),
   dispatcher: async config => await (await import('./dispatcher.ts')).startDispatcher(config),
+  sweep: async config => await (await import('./sweep.ts')).startSweep(config),
   query: async config => await (await import('./query.ts')).startQuery(config),
   ingest: async config => await (await import('./ingest.ts')).startIngest(config)
 }
@@ -66,14 +69,17 @@ async function main (argv: string[]): Promise<number> {
       if (values.json === true) print(JSON.stringify({ ok: true, portals: config.portals.length, routes: config.routes.size }))
       return 0
     }
+    case 'sweep': return await sweepNow(positionals, loadConfig(values.config, process.env), values)
     case 'run': return await runProcesses(positionals, loadConfig(values.config, process.env))
     default: throw new UsageError(`there is no command ${command}`)
   }
 }
 
-function readOptions (argv: string[]): { values: { config?: string, json?: boolean }, positionals: string[] } {
+interface Options { config?: string, json?: boolean, portal?: string, full?: boolean }
+
+function readOptions (argv: string[]): { values: Options, positionals: string[] } {
   try {
-    return parseArgs({ args: argv, options: { config: { type: 'string' }, json: { type: 'boolean' } }, allowPositionals: true })
+    return parseArgs({ args: argv, options: { config: { type: 'string' }, json: { type: 'boolean' }, portal: { type: 'string' }, full: { type: 'boolean' } }, allowPositionals: true })
   } catch (error) {
     throw new UsageError(messageOf(error), { cause: error })
   }
@@ -82,6 +88,19 @@ function readOptions (argv: string[]): { values: { config?: string, json?: boole
 async function checkRoutes (config: Config): Promise<void> {
   const { prepareRoutes } = await import('./routes.ts')
   prepareRoutes(config)
+}
+
+async function sweepNow (positionals: readonly string[], config: Config, options: Options): Promise<number> {
+  if (positionals.join(' ') !== 'run') throw new UsageError('sweep takes run')
+  if (options.portal !== undefined && !config.routes.has(options.portal)) throw new UsageError(`there is no source portal with a route named ${options.portal}`)
+  const { sweepOnce } = await import('./sweep.ts')
+  const done = await sweepOnce(config, options.portal === undefined ? [...config.routes.keys()] : [options.portal], { full: options.full === true })
+  const portals = done.map(({ portal, visited }) => visited === null ? { portal, result: 'busy', code: null } : { portal, result: visited.result, code: visited.code, ...visited.counts })
+  for (const each of portals) {
+    say(`${each.portal}: ${each.result}${each.code === null ? '' : ` (${each.code})`}${'listed' in each ? `, ${each.listed} changed deals listed, ${each.signalled} signalled, ${each.asked} asked for, ${each.deleted} signalled as deleted, ${each.requests} requests` : ', another process has it in hand'}`)
+  }
+  if (options.json === true) print(JSON.stringify({ portals }))
+  return portals.some(each => each.result === 'failed' || each.result === 'lost') ? 1 : 0
 }
 
 async function runProcesses (names: readonly string[], config: Config): Promise<number> {

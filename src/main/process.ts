@@ -13,6 +13,7 @@ import type { Pool } from '../platform/postgres.ts'
 export const PROCESSES = {
   projector: { service: 'projector', offset: 3, appendsTo: undefined },
   dispatcher: { service: 'dispatcher', offset: 2, appendsTo: 'deal-transfers' },
+  sweep: { service: 'sweep', offset: 1, appendsTo: 'deal-signals' },
   query: { service: 'query', offset: 4, appendsTo: undefined },
   ingest: { service: 'webhook_handler', offset: 0, appendsTo: 'deal-signals' }
 } as const

@@ -23,6 +23,10 @@ import { createPool } from '../platform/postgres.ts'
 import type { Pool } from '../platform/postgres.ts'
 import { createProjector } from '../projections/projector.ts'
 import { createQuery } from '../query/server.ts'
+import { createSweep } from '../sweep/sweep.ts'
+import { createSweepTelemetry } from '../sweep/telemetry.ts'
+import { testPortal } from '../../simulator/testing.ts'
+import { connectPortal } from '../../test/support/portal-client.ts'
 
 const logger = createLogger('test', 'error')
 const migrations = new URL('../../migrations', import.meta.url).pathname
@@ -76,6 +80,21 @@ test('the dispatcher bears every order of start and stop, with one reader in its
   })
   assert.equal(stops, 6)
   assert.ok((await leases()).taken <= 6, 'more leases were taken than there were starts')
+})
+
+test('the sweep bears every order of start and stop, and leaves no portal in hand', { timeout: 120_000 }, async (t) => {
+  const { log, pool } = await setUp(t)
+  const client = await connectPortal(t, (await testPortal(t, { limits: { per_second: 1000, burst: 10_000 }, latency_ms: 20 })).restUrl)
+  const inHand = async (): Promise<number> => (await pool.query(`select from sweep.portal where lease_until > now()`)).rowCount ?? 0
+  await stressStartStop(() => {
+    const room = createSweep({ log, pool, logger, telemetry: createSweepTelemetry(createRegistry()), portals: new Map([['p', { client, perSecond: 1000 }]]), times: { everyMs: 1, fullEveryMs: 1 } })
+    return {
+      start: () => room.start(),
+      stop: () => room.stop(),
+      isWorking: async () => (await room.readiness()).length === 0 && await inHand() === 1,
+      isGone: async () => (await room.readiness()).includes('sweep') && await inHand() === 0
+    }
+  })
 })
 
 test('ingest bears every order of start and stop, and lets go of its port', { timeout: 60_000 }, async (t) => {

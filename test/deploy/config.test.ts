@@ -62,10 +62,10 @@ test('the demo in containers has the portals, routes and keys of `npm start`', (
 })
 
 test('the demo\'s dispatcher reaches the portals on its own loopback address, and the people know the right doors and the key', () => {
-  const { dispatcher, people } = mergeCompose(WAYS.demo).services
+  const { dispatcher, sweep, people } = mergeCompose(WAYS.demo).services
   const simulator = yaml('deploy/demo/simulator.yaml') as { control_port: number, portals: { name: string, port: number, secret: string }[] }
   const config = yaml('deploy/demo/dealbridge.yaml') as { portals: { name: string, rest_url: string }[], query: { api_keys: { key: string }[] } }
-  assert.deepEqual([dispatcher?.network_mode, people?.network_mode], ['service:simulator', 'service:simulator'])
+  assert.deepEqual([dispatcher, sweep, people].map(service => service?.network_mode), Array(3).fill('service:simulator'))
   assert.deepEqual(config.portals.map(portal => portal.rest_url), simulator.portals.map(portal => `http://127.0.0.1:${portal.port}/rest/1/${portal.secret}/`))
   assert.deepEqual(people?.command, ['--control', `http://127.0.0.1:${simulator.control_port}`, '--query', 'http://query:8010', '--key', config.query.api_keys[0]?.key, '--page', 'http://localhost:8010'])
 })
@@ -74,6 +74,6 @@ test('in the demo every process that calls portals stands in the network of the 
   const [real, demo] = [mergeCompose(WAYS.real).services, mergeCompose(WAYS.demo).services]
   // On the edge to call out, not to be called: nothing of it is published.
   const callers = Object.keys(PROCESSES).filter(name => real[name]?.networks?.includes('edge') === true && real[name].ports === undefined)
-  assert.ok(callers.includes('dispatcher'))
+  assert.ok(callers.includes('dispatcher') && callers.includes('sweep'))
   for (const name of callers) assert.equal(demo[name]?.network_mode, 'service:simulator', name)
 })

@@ -70,8 +70,8 @@ test('the commands, configs, health checks and files of the demo\'s containers, 
   const { run, healthy, query } = await containers(t)
   const init = run('init')
   assert.equal(await init.exit, 0, init.output())
-  const runs = ['simulator', 'projector', 'dispatcher', 'query', 'ingest'].map(run)
-  for (const name of ['simulator', 'projector', 'dispatcher', 'query', 'ingest']) {
+  const runs = ['simulator', 'projector', 'dispatcher', 'sweep', 'query', 'ingest'].map(run)
+  for (const name of ['simulator', 'projector', 'dispatcher', 'sweep', 'query', 'ingest']) {
     await healthy(name).catch((error: unknown) => assert.fail(`${name} is not healthy: ${String(error)}\n${runs.map(each => each.output()).join('\n')}`))
   }
   const people = run('people')

@@ -27,7 +27,7 @@ test('--help tells every command on standard output, with and without one', () =
   const { code, out, said } = call('--help')
   assert.equal(code, 0)
   assert.equal(said, '')
-  for (const command of ['parts', 'init', 'check', 'run', 'simulate']) {
+  for (const command of ['parts', 'init', 'check', 'run', 'sweep', 'simulate']) {
     assert.match(out, new RegExp(`^  ${command} `, 'm'))
     assert.deepEqual([call(command, '--help').code, command], [0, command])
   }
@@ -36,7 +36,7 @@ test('--help tells every command on standard output, with and without one', () =
 test('used wrongly is exit code 2 and one sentence before the help, never a stack', () => {
   for (const [args, sentence] of [
     [[], /dealbridge: moves deals/], [['fly', '--config', EXAMPLE], /there is no command fly/], [['run', 'all'], /run needs --config FILE/],
-    [['run', 'everything', '--config', EXAMPLE], /not everything/], [['check', '--config', EXAMPLE, '--loud'], /--loud/], [['check', '--config', 'nowhere.yaml'], /nowhere\.yaml/],
+    [['run', 'everything', '--config', EXAMPLE], /not everything/], [['sweep', 'walk', '--config', EXAMPLE], /sweep takes run/], [['sweep', 'run', '--portal', 'main', '--config', EXAMPLE], /named main/], [['check', '--config', EXAMPLE, '--loud'], /--loud/], [['check', '--config', 'nowhere.yaml'], /nowhere\.yaml/],
     [['parts', 'up', '--dir', '/tmp'], /port-base/], [['parts', 'sideways'], /sideways/]
   ] as const) {
     const { code, out, said } = call(...args)

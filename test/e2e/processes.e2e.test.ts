@@ -20,7 +20,7 @@ test('processes start while every part is away, say what is missing, and become 
   const program = system.begin('all')
   const names = Object.keys(PROCESSES) as (keyof typeof PROCESSES)[]
   for (const name of names) await eventually(async () => (await ask(system, name, '/healthz')).status === 200, { deadlineMs: 20_000 })
-  const expected = { query: ['postgres'], dispatcher: ['kafka', 'postgres'], projector: ['kafka', 'postgres'] } as const
+  const expected = { query: ['postgres'], dispatcher: ['kafka', 'postgres'], sweep: ['kafka', 'postgres', 'sweep'], projector: ['kafka', 'postgres'] } as const
   for (const [name, missing] of Object.entries(expected) as [keyof typeof expected, readonly string[]][]) {
     await eventually(async () => {
       const { status, text } = await ask(system, name, '/readyz')

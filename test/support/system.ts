@@ -40,6 +40,8 @@ export interface System {
   readonly parts: PartsReport
   readonly ingest: string
   readonly query: string
+  /** The config file, for further commands. */
+  readonly config: string
   summary (): Promise<Summary>
   deal (portal: string, id: number): Promise<Deal | undefined>
   get (path: string): Promise<unknown>
@@ -57,7 +59,7 @@ export interface System {
 }
 
 /** Brings everything up but the service's own processes; all of it ends with the test. */
-export async function startSystem (t: Holder, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig>, logLevel?: 'debug' | 'info' } = {}): Promise<System> {
+export async function startSystem (t: Holder, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig>, logLevel?: 'debug' | 'info', sweep?: { every: string, full_every: string } } = {}): Promise<System> {
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-e2e-'))
   const partsDir = path.join(dir, 'parts')
   const portBase = await freePortBase()
@@ -72,7 +74,7 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
   writeFileSync(config, JSON.stringify({
     version: 1, kafka: { brokers: parts.kafka }, registry: { url: parts.registry }, postgres: { url: parts.postgres }, redis: { url: parts.redis }, data_dir: path.join(dir, 'data'), log_level: options.logLevel ?? 'info',
     ingest: { port: ingestPort, api_keys: [{ name: 'test', key: KEY }] }, query: { port: queryPort, api_keys: [{ name: 'test', key: KEY, role: 'operator' }] },
-    admin: { port_base: admin },
+    admin: { port_base: admin }, ...options.sweep === undefined ? {} : { sweep: options.sweep },
     portals: [
       ...['acme', 'beta'].map(name => ({ name, role: 'source', domain: `${name}.bitrix24.ru`, rest_url: simulator.portal(name).restUrl, signal_secret: `signal-${name}`, application_tokens: [`token-${name}`], limits: limits(options.source) })),
       { name: 'main', role: 'target', domain: 'main.bitrix24.ru', rest_url: simulator.portal('main').restUrl, limits: limits(options.target) }
@@ -89,7 +91,7 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
   }
   const summary = async (): Promise<Summary> => await get('/v1/summary') as Summary
   return {
-    simulator, parts, ingest: `http://127.0.0.1:${ingestPort}`, query, get, summary,
+    simulator, parts, config, ingest: `http://127.0.0.1:${ingestPort}`, query, get, summary,
     deal: async (portal, id) => await get(`/v1/deals/${portal}/${id}`) as Deal | undefined,
     admin,
     begin: (...names) => beginProcesses(t, [...names, '--config', config]),
