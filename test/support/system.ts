@@ -38,6 +38,8 @@ export interface LogLine { readonly level: string, readonly service: string, rea
 export interface System {
   readonly simulator: Simulator
   readonly parts: PartsReport
+  /** The config file of all its processes. */
+  readonly config: string
   readonly ingest: string
   readonly query: string
   summary (): Promise<Summary>
@@ -55,7 +57,7 @@ export interface System {
 }
 
 /** Brings everything up but the service's own processes; all of it ends with the test. */
-export async function startSystem (t: Holder, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig>, logLevel?: 'debug' | 'info' } = {}): Promise<System> {
+export async function startSystem (t: Holder, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig>, logLevel?: 'debug' | 'info', mapping?: string } = {}): Promise<System> {
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-e2e-'))
   const partsDir = path.join(dir, 'parts')
   const portBase = await freePortBase()
@@ -75,7 +77,7 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
       ...['acme', 'beta'].map(name => ({ name, role: 'source', domain: `${name}.bitrix24.ru`, rest_url: simulator.portal(name).restUrl, signal_secret: `signal-${name}`, application_tokens: [`token-${name}`], limits: limits(options.source) })),
       { name: 'main', role: 'target', domain: 'main.bitrix24.ru', rest_url: simulator.portal('main').restUrl, limits: limits(options.target) }
     ],
-    routes: [{ from: '*', to: 'main', mapping: MAPPING }]
+    routes: [{ from: '*', to: 'main', mapping: options.mapping ?? MAPPING }]
   }))
   await toEnd(spawn(process.execPath, [...NODE_FLAGS, CLI, 'init', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] }))
   const query = `http://127.0.0.1:${queryPort}`
@@ -87,7 +89,7 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
   }
   const summary = async (): Promise<Summary> => await get('/v1/summary') as Summary
   return {
-    simulator, parts, ingest: `http://127.0.0.1:${ingestPort}`, query, get, summary,
+    simulator, parts, config, ingest: `http://127.0.0.1:${ingestPort}`, query, get, summary,
     deal: async (portal, id) => await get(`/v1/deals/${portal}/${id}`) as Deal | undefined,
     admin,
     begin: (...names) => beginProcesses(t, [...names, '--config', config]),
