@@ -38,7 +38,7 @@ type ScriptReply = [granted: number, waitUs: number, level: number, n: number, n
  */
 export function createLimiter (redis: Redis, options: { portal: string, address: string, limits: Limits, processes?: number }): Limiter {
   const { limits, processes = 4 } = options
-  const key = `limit:{${options.portal}|${options.address}}`
+  const key = bucketKey(options)
   const intervalUs = Math.ceil(1e6 / (limits.per_second * SHARED_PART))
   const depth = Math.max(1, Math.floor(limits.burst - limits.per_second * BUNCHING_S - 2 * processes))
   const localIntervalMs = processes * 1000 / (limits.per_second * LOCAL_PART)
@@ -86,6 +86,11 @@ export function createLimiter (redis: Redis, options: { portal: string, address:
     refused: async (pauseMs) => { await call(0, Math.max(1, Math.round(pauseMs))).catch(() => undefined) },
     mode: () => lastMode
   }
+}
+
+/** The one key in Redis of a budget. */
+export function bucketKey ({ portal, address }: { readonly portal: string, readonly address: string }): string {
+  return `limit:{${portal}|${address}}`
 }
 
 /** Calls the script by its hash; a Redis that does not know it has run nothing, so it may be sent whole then. */

@@ -1,3 +1,4 @@
+import { foldOrder } from '../domain/signal/order.ts'
 import type { EventLog, Lease, LogRecord, RecordBatch, Subscription } from '../eventlog/port.ts'
 import { inTransaction } from '../platform/postgres.ts'
 import type { Pool } from '../platform/postgres.ts'
@@ -59,7 +60,8 @@ function gather (records: readonly LogRecord[], targetOf: (portal: string) => st
     const before = deals.get(key)
     deals.set(key, {
       portal: event.portal, dealId: event.dealId, target: targetOf(event.portal), count: (before?.count ?? 0) + 1, lastOffset: offset,
-      firstReceivedAt: before?.firstReceivedAt ?? event.receivedAt, correlationId: event.correlationId, causationId: event.eventId
+      firstReceivedAt: before?.firstReceivedAt ?? event.receivedAt, correlationId: event.correlationId, causationId: event.eventId,
+      wish: foldOrder(before?.wish, event.order ?? '')
     })
   }
   return [...deals.entries()].sort(([a], [b]) => a < b ? -1 : 1).map(([, deal]) => deal)

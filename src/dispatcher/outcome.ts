@@ -1,4 +1,5 @@
 import { sentFields } from '../bitrix24/write.ts'
+import { decideOrdered } from '../domain/transfer/decide.ts'
 import type { Decision } from '../domain/transfer/decide.ts'
 import type { SourceState, TransferEvent } from '../domain/transfer/events.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
@@ -44,6 +45,11 @@ const UNREAD: SourceState = { snapshot: '', sourceModifiedAt: null, sourceHash: 
 export function unrouted (claim: Claim, epoch: number): Outcome {
   const decision = { kind: 'skip', reason: 'no_route', detail: '' } as const
   return settledByDecision(claim, { decision, state: UNREAD, version: null, mappingVersion: 0 }, epoch)
+}
+
+/** An operator has decided about this deal: the signal has its end, and the deal is not read. */
+export function ordered (claim: Claim, standing: NonNullable<Claim['standing']>, epoch: number): Outcome {
+  return settledByDecision(claim, { decision: decideOrdered(standing), state: UNREAD, version: null, mappingVersion: 0 }, epoch)
 }
 
 /** The write stands in the target. */

@@ -1,7 +1,7 @@
 import { readDeals } from '../bitrix24/read.ts'
 import { now } from '../platform/clock.ts'
 import { messageOf } from '../platform/logger.ts'
-import { failed, settledByDecision, unrouted, waitAgain } from './outcome.ts'
+import { failed, ordered, settledByDecision, unrouted, waitAgain } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
 import { makePlan } from './plan.ts'
 import type { PreparedRoute } from './plan.ts'
@@ -11,8 +11,20 @@ import type { Claim, Planned } from './work.ts'
 /** What came of claims of one source portal: deals to write, and outcomes that need no write. */
 export interface ReadResult { readonly planned: readonly Planned[], readonly outcomes: readonly Outcome[] }
 
-/** Reads claimed deals of one portal back from it and decides for each. Never throws: every claim comes out. */
-export async function readAndDecide (claims: readonly Claim[], deps: { lanes: PortalLanes, route: PreparedRoute | undefined, epoch: number, signal: AbortSignal }): Promise<ReadResult> {
+/** Reads claimed deals of one portal back from it and decides for each; what an operator ordered is not read. Never throws: every claim comes out. */
+export async function readAndDecide (all: readonly Claim[], deps: { lanes: PortalLanes, route: PreparedRoute | undefined, epoch: number, signal: AbortSignal }): Promise<ReadResult> {
+  const outcomes = all.flatMap(claim => isOrdered(claim) ? [ordered(claim, claim.standing, deps.epoch)] : [])
+  const claims = all.filter(claim => !isOrdered(claim))
+  if (claims.length === 0) return { planned: [], outcomes }
+  const read = await readUnordered(claims, deps)
+  return { planned: read.planned, outcomes: [...outcomes, ...read.outcomes] }
+}
+
+function isOrdered (claim: Claim): claim is Claim & { readonly standing: NonNullable<Claim['standing']> } {
+  return claim.standing !== undefined && claim.standing !== null
+}
+
+async function readUnordered (claims: readonly Claim[], deps: Parameters<typeof readAndDecide>[1]): Promise<ReadResult> {
   const portal = claims[0]?.portal ?? ''
   const client = deps.lanes.client(portal)
   if (deps.route === undefined) return { planned: [], outcomes: claims.map(claim => unrouted(claim, deps.epoch)) }

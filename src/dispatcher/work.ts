@@ -1,3 +1,4 @@
+import type { Standing } from '../domain/signal/order.ts'
 import type { OutcomeHead, SourceState } from '../domain/transfer/events.ts'
 import type { Version } from '../domain/transfer/version.ts'
 import type { Write } from '../bitrix24/write.ts'
@@ -21,6 +22,8 @@ export interface Claim {
   readonly link: string | null
   readonly writtenHash: string | null
   readonly known: Version | null
+  /** An operator's order decides about this deal, and it is not read. Absent in intents of before there were orders. */
+  readonly standing?: Standing
 }
 
 /** A claim with what is to be written for it. `fieldsHash` becomes the written hash once the write has succeeded. */

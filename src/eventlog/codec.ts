@@ -68,7 +68,7 @@ export function createCodec (registry: SchemaIds, memory: SchemaMemory): Codec {
       const schema = schemas.get(event.type)
       if (schema === undefined) throw new AppError('log_refused', `there is no schema for ${event.type}`)
       const id = writers.get(event.type) ?? await writerId(schema)
-      const body = schema.type.toBuffer(event.type === 'DealChangeSignalled' ? event : { ...event, coveredOffset: Number(event.coveredOffset) })
+      const body = schema.type.toBuffer(event.type === 'DealChangeSignalled' ? { ...event, order: event.order ?? '' } : { ...event, coveredOffset: Number(event.coveredOffset) })
       const bytes = Buffer.allocUnsafe(HEADER + body.length)
       bytes.writeUInt8(0, 0)
       bytes.writeUInt32BE(id, 1)

@@ -22,6 +22,9 @@ const HELP = `dealbridge: moves deals between Bitrix24 portals
                           runs these processes until SIGTERM
   sweep run --config F    looks once, now, for changes whose webhook never came
                           (--portal P: in one portal; --full: for deletions too)
+  status --config F       one screen: signals, landed, waiting, deferred, parked, unknown, lag, budgets
+  parked list|show|release|skip|hold --config F
+                          shows deals that wait for a person, and orders another attempt
   simulate --config S     runs simulated portals
 
   --json                  the result as one JSON object, the last line of standard output
@@ -44,10 +47,13 @@ class UsageError extends Error {}
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 const say = (line: string): void => { process.stderr.write(`${line}\n`) }
+const load = (file: string): Config => loadConfig(file, process.env)
 
 async function main (argv: string[]): Promise<number> {
   const [command, ...rest] = argv
   if (command === 'parts') return await partsCommand(rest)
+  if (command === 'parked') return await (await import('../cli/parked/command.ts')).parkedCommand(rest, load)
+  if (command === 'status') return await (await import('../cli/status/command.ts')).statusCommand(rest, load)
   if (command === undefined || command === '--help' || command === 'help' || rest.includes('--help')) {
     print(HELP)
     return command === undefined ? 2 : 0
@@ -57,20 +63,20 @@ async function main (argv: string[]): Promise<number> {
   switch (command) {
     case 'simulate': return await simulate(values.config)
     case 'init': {
-      const result = await init(loadConfig(values.config, process.env))
+      const result = await init(load(values.config))
       say(result.migrations.length === 0 ? 'Everything was there already.' : `Made: ${result.migrations.join(', ')}`)
       if (values.json === true) print(JSON.stringify(result))
       return 0
     }
     case 'check': {
-      const config = loadConfig(values.config, process.env)
+      const config = load(values.config)
       await checkRoutes(config)
       say(`${values.config} is right: ${config.portals.length} portals, ${config.routes.size} routes.`)
       if (values.json === true) print(JSON.stringify({ ok: true, portals: config.portals.length, routes: config.routes.size }))
       return 0
     }
-    case 'sweep': return await sweepNow(positionals, loadConfig(values.config, process.env), values)
-    case 'run': return await runProcesses(positionals, loadConfig(values.config, process.env))
+    case 'sweep': return await sweepNow(positionals, load(values.config), values)
+    case 'run': return await runProcesses(positionals, load(values.config))
     default: throw new UsageError(`there is no command ${command}`)
   }
 }

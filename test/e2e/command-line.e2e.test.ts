@@ -27,7 +27,7 @@ test('--help tells every command on standard output, with and without one', () =
   const { code, out, said } = call('--help')
   assert.equal(code, 0)
   assert.equal(said, '')
-  for (const command of ['parts', 'init', 'check', 'run', 'sweep', 'simulate']) {
+  for (const command of ['parts', 'init', 'check', 'run', 'sweep', 'status', 'parked', 'simulate']) {
     assert.match(out, new RegExp(`^  ${command} `, 'm'))
     assert.deepEqual([call(command, '--help').code, command], [0, command])
   }
@@ -37,7 +37,8 @@ test('used wrongly is exit code 2 and one sentence before the help, never a stac
   for (const [args, sentence] of [
     [[], /dealbridge: moves deals/], [['fly', '--config', EXAMPLE], /there is no command fly/], [['run', 'all'], /run needs --config FILE/],
     [['run', 'everything', '--config', EXAMPLE], /not everything/], [['sweep', 'walk', '--config', EXAMPLE], /sweep takes run/], [['sweep', 'run', '--portal', 'main', '--config', EXAMPLE], /named main/], [['check', '--config', EXAMPLE, '--loud'], /--loud/], [['check', '--config', 'nowhere.yaml'], /nowhere\.yaml/],
-    [['parts', 'up', '--dir', '/tmp'], /port-base/], [['parts', 'sideways'], /sideways/]
+    [['parts', 'up', '--dir', '/tmp'], /port-base/], [['parts', 'sideways'], /sideways/],
+    [['parked', 'sideways', '--config', EXAMPLE], /sideways/], [['parked', 'release', '--config', EXAMPLE, '--yes'], /--all, --reason R/], [['status'], /--config FILE/], [['status', '--config', EXAMPLE, '--loud'], /--loud/]
   ] as const) {
     const { code, out, said } = call(...args)
     assert.deepEqual([code, args], [2, args])
@@ -51,7 +52,7 @@ test('a bad config lists all mistakes at once with file and path, in every comma
   const bad = path.join(dir, 'bad.yaml')
   writeFileSync(path.join(dir, 'mapping.yaml'), 'version: 0\nstagess: {}\n')
   writeFileSync(bad, `version: 1\nkafka: { brokers: [] }\nredis: { url: "http://x" }\nportals: [{ name: A, role: source }]\nroutes: [{ from: "*", to: main, mapping: mapping.yaml }]\n`)
-  for (const command of [['check'], ['init'], ['run', 'all']]) {
+  for (const command of [['check'], ['init'], ['run', 'all'], ['status'], ['parked', 'list'], ['parked', 'release', '--all', '--yes']]) {
     const { code, said } = call(...command, '--config', bad)
     assert.deepEqual([code, command], [2, command])
     for (const wanted of ['kafka.brokers', 'registry', 'postgres', 'redis.url', 'portals[0].name', 'portals[0].domain']) assert.ok(said.includes(wanted), `${wanted} in ${said}`)

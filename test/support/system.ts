@@ -38,10 +38,10 @@ export interface LogLine { readonly level: string, readonly service: string, rea
 export interface System {
   readonly simulator: Simulator
   readonly parts: PartsReport
+  /** The config file of all its processes. */
+  readonly config: string
   readonly ingest: string
   readonly query: string
-  /** The config file, for further commands. */
-  readonly config: string
   summary (): Promise<Summary>
   deal (portal: string, id: number): Promise<Deal | undefined>
   get (path: string): Promise<unknown>
@@ -59,7 +59,7 @@ export interface System {
 }
 
 /** Brings everything up but the service's own processes; all of it ends with the test. */
-export async function startSystem (t: Holder, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig>, logLevel?: 'debug' | 'info', sweep?: { every: string, full_every: string } } = {}): Promise<System> {
+export async function startSystem (t: Holder, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig>, logLevel?: 'debug' | 'info', sweep?: { every: string, full_every: string }, mapping?: string } = {}): Promise<System> {
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-e2e-'))
   const partsDir = path.join(dir, 'parts')
   const portBase = await freePortBase()
@@ -79,7 +79,7 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
       ...['acme', 'beta'].map(name => ({ name, role: 'source', domain: `${name}.bitrix24.ru`, rest_url: simulator.portal(name).restUrl, signal_secret: `signal-${name}`, application_tokens: [`token-${name}`], limits: limits(options.source) })),
       { name: 'main', role: 'target', domain: 'main.bitrix24.ru', rest_url: simulator.portal('main').restUrl, limits: limits(options.target) }
     ],
-    routes: [{ from: '*', to: 'main', mapping: MAPPING }]
+    routes: [{ from: '*', to: 'main', mapping: options.mapping ?? MAPPING }]
   }))
   await toEnd(spawn(process.execPath, [...NODE_FLAGS, CLI, 'init', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] }))
   const query = `http://127.0.0.1:${queryPort}`

@@ -1,7 +1,9 @@
+import type { Wish } from '../../domain/signal/order.ts'
 import type { Queryable } from '../../platform/postgres.ts'
 
-/** What a chunk of signals says about one deal: how many, and the last of them. Times are ms. */
+/** What a chunk of signals says about one deal: how many, the last of them, and an operator's wish among them. Times are ms. */
 export interface DealSignals {
+  readonly wish?: Wish
   readonly portal: string
   readonly dealId: string
   readonly target: string
@@ -34,17 +36,20 @@ export async function readCheckpoints (db: Queryable, topic: string): Promise<Ma
 /**
  * Notes the signals of a chunk, one row per deal. A deal at rest begins to wait; one in hand stays in hand and is dirty by its
  * offset. One that goes to another target now forgets link and hash: the same id is another deal there.
+ * A skip counts for a parked deal alone, or behind another skip: any other has a change that was not read yet.
  */
 export async function noteSignals (db: Queryable, deals: readonly DealSignals[]): Promise<void> {
   await db.query({
     name: 'note-signals',
     text: `
-      insert into dispatch.work as w (portal, deal_id, target, status, last_offset, signal_count, dirty_since, correlation_id, causation_id, due_at)
-      select portal, deal_id, target, 'waiting', last_offset, count, to_timestamp(since / 1000.0), correlation_id, causation_id, now()
-      from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::float8[], $7::text[], $8::text[])
-        as s (portal, deal_id, target, count, last_offset, since, correlation_id, causation_id)
+      insert into dispatch.work as w (portal, deal_id, target, status, last_offset, signal_count, dirty_since, correlation_id, causation_id, due_at, held, skip_offset)
+      select portal, deal_id, target, 'waiting', last_offset, count, to_timestamp(since / 1000.0), correlation_id, causation_id, now(),
+        hold, case when skip then last_offset end
+      from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::float8[], $7::text[], $8::text[], $9::boolean[], $10::boolean[])
+        as s (portal, deal_id, target, count, last_offset, since, correlation_id, causation_id, hold, skip)
       on conflict (portal, deal_id) do update
-      set last_offset = excluded.last_offset, signal_count = w.signal_count + excluded.signal_count,
+      set held = coalesce(excluded.held, w.held), skip_offset = case when w.status = 'parked' or w.skip_offset = w.last_offset then excluded.skip_offset end,
+        last_offset = excluded.last_offset, signal_count = w.signal_count + excluded.signal_count,
         dirty_since = coalesce(w.dirty_since, excluded.dirty_since), target = case when w.status in ('idle', 'parked') then excluded.target else w.target end,
         link = case when w.status in ('idle', 'parked') and w.target <> excluded.target then null else w.link end,
         written_hash = case when w.status in ('idle', 'parked') and w.target <> excluded.target then null else w.written_hash end,
@@ -52,6 +57,7 @@ export async function noteSignals (db: Queryable, deals: readonly DealSignals[])
         due_at = case when w.status in ('idle', 'parked') then now() else w.due_at end,
         status = case when w.status in ('idle', 'parked') then 'waiting' else w.status end`,
     values: [deals.map(d => d.portal), deals.map(d => d.dealId), deals.map(d => d.target), deals.map(d => d.count), deals.map(d => d.lastOffset),
-      deals.map(d => d.firstReceivedAt), deals.map(d => d.correlationId), deals.map(d => d.causationId)]
+      deals.map(d => d.firstReceivedAt), deals.map(d => d.correlationId), deals.map(d => d.causationId),
+      deals.map(d => d.wish?.hold ?? null), deals.map(d => d.wish?.skip ?? false)]
   })
 }

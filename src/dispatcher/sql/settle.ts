@@ -81,7 +81,7 @@ export async function settleAgain (db: Queryable, again: readonly AgainSettlemen
 export async function markSuspect (db: Queryable, deal: { portal: string, dealId: string }): Promise<void> {
   await db.query(`
     update dispatch.work
-    set suspect = true, dirty = true, written_hash = null, due_at = now(), dirty_since = coalesce(dirty_since, now()),
+    set suspect = true, dirty = true, written_hash = null, skip_offset = null, due_at = now(), dirty_since = coalesce(dirty_since, now()),
       status = case when status in ('idle', 'parked') then 'waiting' else status end
     where portal = $1 and deal_id = $2`, [deal.portal, deal.dealId])
 }

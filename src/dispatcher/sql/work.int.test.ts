@@ -116,6 +116,25 @@ test('the work table keeps the rules of the transfer', async (t) => {
       await settleEnds(pool, [end(claimed)])
       assert.deepEqual([(await row(pool))['status'], (await row(pool))['written_hash']], ['waiting', null])
     })
+    await t.test('a skip stands for a parked deal alone: not for a change that waits already, nor for one that comes after it', async () => {
+      const skip = (offset: bigint): Promise<void> => noteSignals(pool, [{ portal: 'acme', dealId: '1', target: TARGET, count: 1, lastOffset: offset, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e', wish: { hold: false, skip: true } }])
+      const park = async (): Promise<void> => { await settleEnds(pool, [{ ...end(await first(pool)), status: 'parked' }]) }
+      const standing = async (): Promise<unknown> => (await first(pool)).standing
+      for (const [steps, wanted] of [[[skip], 'skipped'], [[skip, skip], 'skipped'], [[signal, skip], null], [[skip, signal], null]] as const) {
+        await clean()
+        await signal(pool, 1n)
+        await park()
+        let offset = 2n
+        for (const step of steps) await (step === skip ? skip(offset++) : signal(pool, offset++))
+        assert.equal(await standing(), wanted)
+      }
+      await clean()
+      await signal(pool, 1n)
+      await park()
+      await skip(2n)
+      await markSuspect(pool, { portal: 'acme', dealId: '1' })
+      assert.equal(await standing(), null, 'a suspect deal is done again, whatever was ordered')
+    })
     await t.test('due deals are picked from each source portal in turn', async () => {
       await clean()
       for (let i = 1; i <= 20; i += 1) await signal(pool, BigInt(i), String(i), 'loud')

@@ -4,6 +4,9 @@ export type SignalKind = 'added' | 'updated' | 'moved' | 'deleted' | 'unknown'
 /** How the signal came to us. */
 export type SignalChannel = 'webhook' | 'robot' | 'api' | 'sweep' | 'offline' | 'operator' | 'backfill'
 
+/** What an operator wants done with a parked deal; empty for every other signal. */
+export type SignalOrder = '' | 'release' | 'skip' | 'hold'
+
 /** What every event of the log carries. Times are milliseconds since 1970, UTC. */
 export interface EventHead {
   readonly eventId: string
@@ -29,4 +32,6 @@ export interface DealChangeSignalled extends EventHead {
   readonly payload: string
   readonly payloadHash: string
   readonly repeat: boolean
+  /** Absent means none: signals of before this field, and those that no operator sent. */
+  readonly order?: SignalOrder
 }

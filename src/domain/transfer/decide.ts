@@ -1,4 +1,5 @@
 import { lostStage } from '../mapping/mapping.ts'
+import type { Standing } from '../signal/order.ts'
 import type { Fields, Mapped, Mapping } from '../mapping/mapping.ts'
 
 export const ORIGINATOR = 'dealbridge'
@@ -39,6 +40,12 @@ export function decide (situation: Situation): Decision {
   if (link === null) return { kind: 'create', fields: mapped.fields, createdOnly: mapped.createdOnly }
   if (situation.fieldsHash === situation.writtenHash) return { kind: 'unchanged', link }
   return { kind: 'update', link, fields: mapped.fields }
+}
+
+/** What an operator's order makes of a deal, whatever it holds now. */
+export function decideOrdered (standing: NonNullable<Standing>): Extract<Decision, { kind: 'skip' | 'park' }> {
+  if (standing === 'skipped') return { kind: 'skip', reason: 'operator_skip', detail: 'An operator let this deal be; its next change is transferred as usual.' }
+  return { kind: 'park', reason: 'operator_hold', detail: 'An operator holds this deal: not even its next change is transferred until it is released.' }
 }
 
 function decideDeleted ({ mapping, link, fieldsHash, writtenHash }: Situation): Decision {

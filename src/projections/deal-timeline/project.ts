@@ -24,7 +24,7 @@ export function timelineRow (event: DealChangeSignalled | TransferEvent, positio
 
 function sentence (event: DealChangeSignalled | TransferEvent): string {
   switch (event.type) {
-    case 'DealChangeSignalled': return `Signal: ${event.kind}, by ${event.channel}${event.repeat ? ', a repeat' : ''}.`
+    case 'DealChangeSignalled': return event.order !== undefined && event.order !== '' ? `An operator ordered: ${event.order}.` : `Signal: ${event.kind}, by ${event.channel}${event.repeat ? ', a repeat' : ''}.`
     case 'TransferSucceeded': return succeeded(event.action, event.target, event.targetDealId)
     case 'TransferSkipped': return `Skipped: ${event.reason}.`
     case 'TransferParked': return `Parked: ${event.reason}. ${event.detail}`.trim()

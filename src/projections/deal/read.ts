@@ -113,3 +113,18 @@ export async function pageLiveIds (db: Queryable, portal: string, page: { after:
     order by read_v1.id_number(deal_id) limit $3`, [portal, page.after, page.limit])
   return rows.map(row => row.deal_id)
 }
+
+/** Of the signals at these places, those that have their end, by the state of their deals now. */
+export async function countEnded (db: Queryable, signals: readonly { readonly portal: string, readonly dealId: string, readonly offset: bigint }[]): Promise<Map<DealState, number>> {
+  const { rows } = await db.query<{ state: DealState, deals: bigint }>(`
+    select d.state, count(*) as deals from read_v1.deal d
+    join unnest($1::text[], $2::text[], $3::bigint[]) as s (portal, deal_id, log_offset) on d.portal = s.portal and d.deal_id = s.deal_id
+    where d.covered_offset >= s.log_offset group by d.state`, [signals.map(s => s.portal), signals.map(s => s.dealId), signals.map(s => s.offset)])
+  return new Map(rows.map(row => [row.state, Number(row.deals)]))
+}
+
+/** How many deals are in each state. */
+export async function countStates (db: Queryable): Promise<Map<DealState, bigint>> {
+  const { rows } = await db.query<{ state: DealState, deals: bigint }>('select state, count(*) as deals from read_v1.deal group by state')
+  return new Map(rows.map(row => [row.state, row.deals]))
+}

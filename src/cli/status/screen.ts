@@ -1,0 +1,62 @@
+import type { BudgetLevel } from '../../bitrix24/budget.ts'
+import type { DealState, PortalSums } from '../../projections/deal/read.ts'
+import type { Status } from './gather.ts'
+
+const STATES: readonly DealState[] = ['landed', 'waiting', 'deferred', 'parked', 'unknown', 'skipped', 'deleted']
+const ENDS = ['applied', 'unchanged', 'superseded', 'skipped', 'parked'] as const
+
+const AWAY = {
+  postgres: 'PostgreSQL does not answer: what arrived and landed cannot be shown. Signals wait in the log meanwhile.',
+  kafka: 'Kafka does not answer: how far these figures are behind is not known. Webhooks wait on the disk of ingest meanwhile.',
+  redis: 'Redis does not answer: the budgets are not known. Portals are called at 3 % of their rate meanwhile.'
+} as const
+
+/** The screen for a person, a line each. */
+export function linesOfStatus (status: Status): string[] {
+  const { sums, states, parked, lag, budget, away } = status
+  return [
+    ...sums === null ? [] : [line('Signals', signals(sums))],
+    ...states === null ? [] : [line('Deals', STATES.map(state => `${states.get(state) ?? 0n} ${state}`).join(', '))],
+    ...parked === null || parked.length === 0 ? [] : [line('Parked', `${parked.map(({ reason, deals }) => `${deals} ${reason}`).join(', ')}; see dealbridge parked list`)],
+    ...lag === null ? [] : [line('Lag', behind(lag))],
+    ...budget === null ? [] : [...budget].map(([portal, level], i) => line(i === 0 ? 'Budget' : '', `${portal}: ${level === null ? 'not used yet' : budgetOf(level)}`)),
+    ...away.map((name, i) => line(i === 0 ? 'Away' : '', AWAY[name]))
+  ]
+}
+
+/** The same as one JSON object: null for what is not known, and `away` names the parts that did not answer. */
+export function jsonOfStatus ({ sums, states, parked, lag, budget, away }: Status): object {
+  return {
+    signals: sums === null ? null : total(sums, 'signals'),
+    open: sums === null ? null : total(sums, 'open'),
+    ends: sums === null ? null : Object.fromEntries(ENDS.map(end => [end, total(sums, end)])),
+    ...Object.fromEntries(STATES.map(state => [state, states === null ? null : Number(states.get(state) ?? 0n)])),
+    reasons: parked === null ? null : Object.fromEntries(parked.map(({ reason, deals }) => [reason, Number(deals)])),
+    lag: lag === null ? null : { signals: Number(lag.signals), transfers: Number(lag.transfers) },
+    budget: budget === null ? null : Object.fromEntries(budget),
+    away
+  }
+}
+
+function signals (sums: readonly PortalSums[]): string {
+  const ended = ENDS.map(end => `${total(sums, end)} ${end}`).join(', ')
+  return `${total(sums, 'signals')}: ${total(sums, 'open')} open, ${ended}`
+}
+
+function behind ({ signals: unseen, transfers }: NonNullable<Status['lag']>): string {
+  if (unseen + transfers === 0n) return 'none, these figures are those of the log'
+  return `${unseen} signals and ${transfers} outcomes of the log are not in these figures yet`
+}
+
+function budgetOf ({ used, depth, per_second: rate }: BudgetLevel): string {
+  const waiting = Math.max(0, used - depth)
+  return `${Math.min(used, depth)} of ${depth} requests used, ${rate} a second come back${waiting > 0 ? `, ${waiting} wait` : ''}`
+}
+
+function total (sums: readonly PortalSums[], what: 'signals' | 'open' | typeof ENDS[number]): number {
+  return Number(sums.reduce((sum, row) => sum + row[what], 0n))
+}
+
+function line (head: string, text: string): string {
+  return `${head.padEnd(8)}  ${text}`
+}

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { doubledAdds } from '../../simulator/oracle.ts'
+import { NODE_FLAGS } from '../../src/platform/node-flags.ts'
+import { eventually } from '../support/eventually.ts'
+import { startSystem } from '../support/system.ts'
+import type { Summary, System } from '../support/system.ts'
+
+const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
+const MAPPING = readFileSync(new URL('../../mapping/partner.yaml', import.meta.url), 'utf8')
+
+interface Said { readonly code: number | null, readonly out: string, readonly said: string, readonly json: Readonly<Record<string, unknown>> }
+
+async function command (...args: string[]): Promise<Said> {
+  const child = spawn(process.execPath, [...NODE_FLAGS, CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let [out, said] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
+  child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  const [code] = await once(child, 'close') as [number | null]
+  const last = out.trim().split('\n').at(-1) ?? ''
+  return { code, out, said, json: last.startsWith('{') ? JSON.parse(last) as Record<string, unknown> : {} }
+}
+
+function mappingFile (t: TestContext): string {
+  const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-parked-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  const file = path.join(dir, 'mapping.yaml')
+  writeFileSync(file, MAPPING)
+  return file
+}
+
+const restart = async (system: System, running: ChildProcess): Promise<ChildProcess> => {
+  running.kill('SIGTERM')
+  await once(running, 'exit')
+  return await system.run('all')
+}
+const conserved = ({ signals, open, ends }: Summary): void => assert.equal(signals, open + Object.values(ends).reduce((a, b) => a + b, 0))
+
+test('parked deals are listed, released after a correction of the mapping, skipped and held, and healthy ones never notice', { timeout: 240_000 }, async (t) => {
+  const mapping = mappingFile(t)
+  const system = await startSystem(t, { mapping })
+  const parked = (...args: string[]): Promise<Said> => command('parked', ...args, '--config', system.config)
+  const [acme, main] = [system.simulator.portal('acme'), system.simulator.portal('main')]
+  const make = (title: string, stage: string): number => acme.create({ TITLE: title, CATEGORY_ID: 1, STAGE_ID: stage, OPPORTUNITY: 5, CURRENCY_ID: 'RUB' })
+  const state = async (id: number): Promise<string | undefined> => (await system.deal('acme', id))?.state
+  let running = await system.run('all')
+  const healthy = [1, 2, 3].map(i => make(`healthy ${i}`, 'C1:NEW'))
+  const stuck = [1, 2, 3, 4].map(i => make(`stuck ${i}\u001b[2J`, 'C1:APOLOGY'))
+  const [first = 0, , , last = 0] = stuck
+  const [well = 0] = healthy
+  const before = await system.settled(7)
+  const writes = (): number => main.journal().filter(entry => entry.kind === 'applied').length
+  const written = writes()
+
+  await t.test('list and show tell which deals are parked and why, in words and as JSON, without control characters of a title', async () => {
+    const listed = await parked('list', '--json')
+    assert.equal(listed.code, 0)
+    assert.deepEqual((listed.json['items'] as { deal_id: number, reason: string, stage: string }[]).map(deal => [deal.deal_id, deal.reason, deal.stage]), stuck.map(id => [id, 'stage_unmapped', 'C1:APOLOGY']))
+    const words = await parked('list', '--reason', 'stage_unmapped')
+    assert.match(words.out, new RegExp(`acme:${first}  stuck 1`))
+    assert.match(words.said, /4 deals parked\. .*parked release --reason stage_unmapped --yes/)
+    assert.ok(!words.out.includes('\u001b'))
+    assert.deepEqual((await parked('list', '--portal', 'beta', '--json')).json['parked'], 0)
+    const shown = await parked('show', `acme:${first}`)
+    assert.equal(shown.code, 0)
+    assert.match(shown.out, /The stage C1:APOLOGY has no line/)
+  })
+  await t.test('a deal that is not parked is named in plain words, and nothing is ordered for it', async () => {
+    const shown = await parked('show', `acme:${well}`)
+    assert.deepEqual([shown.code, shown.said.trim()], [1, `acme:${well} is not parked: it has landed.`])
+    const released = await parked('release', `acme:${well}`, 'acme:999999', '--yes', '--json')
+    assert.deepEqual([released.code, released.json['released']], [1, 0])
+    assert.match(released.said, /acme:999999 is not parked: nothing is known of such a deal/)
+    assert.equal((await system.summary()).signals, before.signals)
+  })
+  await t.test('without --yes nothing changes and the exit code is 3', async () => {
+    for (const order of [['release', '--all'], ['release', `acme:${first}`], ['skip', `acme:${first}`], ['hold', `acme:${first}`]]) {
+      const refused = await parked(...order, '--json')
+      assert.equal(refused.code, 3)
+      assert.match(refused.said, /Nothing was changed; say --yes/)
+    }
+    assert.deepEqual(await system.summary(), before)
+  })
+  await t.test('status shows it on one screen', async () => {
+    const { code, json } = await command('status', '--config', system.config, '--json')
+    assert.equal(code, 0)
+    assert.deepEqual([json['signals'], json['open'], json['landed'], json['parked'], json['reasons'], json['away']], [7, 0, 3, 4, { stage_unmapped: 4 }, []])
+    assert.deepEqual(json['lag'], { signals: 0, transfers: 0 })
+    assert.ok(((json['budget'] as Record<string, { depth: number }>)['main']?.depth ?? 0) > 0)
+    assert.match((await command('status', '--config', system.config)).out, /^Deals +3 landed, 0 waiting, 0 deferred, 4 parked/m)
+  })
+  await t.test('a release before the correction parks the deal again, and no write is made', async () => {
+    const released = await parked('release', `acme:${first}`, '--yes', '--json')
+    assert.deepEqual([released.code, released.json['released'], released.json['states']], [0, 1, { parked: 1 }])
+    assert.equal(writes(), written)
+  })
+  await t.test('a skipped deal leaves the list, a held one stays through its next change', async () => {
+    const skipped = await parked('skip', `acme:${first}`, '--yes', '--json')
+    assert.deepEqual([skipped.code, skipped.json['skipped'], await state(first)], [0, 1, 'skipped'])
+    const held = await parked('hold', `acme:${last}`, '--yes', '--json')
+    assert.deepEqual([held.code, held.json['held']], [0, 1])
+    acme.move(last, 'C1:NEW')
+    conserved(await system.settled(before.signals + 4))
+    assert.equal((await system.deal('acme', last))?.reason, 'operator_hold')
+    assert.equal(writes(), written)
+  })
+  await t.test('after the correction, release by reason lands the others once in the state they have now, and the held one stays', async () => {
+    acme.setWebhooks([])
+    acme.update(stuck[1] ?? 0, { TITLE: 'changed while parked' })
+    writeFileSync(mapping, MAPPING.replace('"C1:LOSE": LOSE', '"C1:LOSE": LOSE\n  "C1:APOLOGY": LOSE'))
+    running = await restart(system, running)
+    const released = await parked('release', '--reason', 'stage_unmapped', '--yes', '--json')
+    assert.deepEqual([released.code, released.json['released']], [0, 2])
+    await eventually(async () => (await Promise.all(stuck.slice(1, 3).map(state))).every(now => now === 'landed'), { deadlineMs: 60_000 })
+    assert.equal(writes(), written + 2)
+    assert.ok(main.deals().some(deal => deal['TITLE'] === 'changed while parked' && deal['STAGE_ID'] === 'LOSE'))
+    assert.deepEqual((await parked('release', '--all', '--yes', '--json')).json['released'], 0)
+    assert.equal(await state(last), 'parked')
+  })
+  await t.test('the held deal is released by its name, and the figures add up', async () => {
+    assert.equal((await parked('release', `acme:${last}`, '--yes', '--json')).json['released'], 1)
+    await eventually(async () => await state(last) === 'landed', { deadlineMs: 30_000 })
+    const summary = await system.settled(1)
+    conserved(summary)
+    assert.deepEqual([summary.ends['parked'], summary.ends['skipped'], main.deals().length], [0, 1, 6])
+    assert.deepEqual(doubledAdds(main.journal()), [])
+    const touched = main.journal().filter(entry => entry.kind === 'applied').length
+    assert.equal(touched, healthy.length + 3, 'a healthy deal was written again')
+  })
+  await t.test('status names a part that is away and shows the rest', async () => {
+    process.kill(system.parts.pids['redis'] ?? 0, 'SIGKILL')
+    const { code, json } = await command('status', '--config', system.config, '--json')
+    assert.deepEqual([code, json['landed'], json['budget'], json['away']], [0, 6, null, ['redis']])
+    const words = await command('status', '--config', system.config)
+    assert.match(words.out, /^Away +Redis does not answer/m)
+    process.kill(system.parts.pids['postgres'] ?? 0, 'SIGKILL')
+    const without = await command('status', '--config', system.config, '--json')
+    assert.deepEqual([without.code, without.json['landed'], without.json['away']], [0, null, ['postgres', 'redis']])
+  })
+})
