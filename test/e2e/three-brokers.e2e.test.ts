@@ -24,7 +24,7 @@ const DEALS = 24
 // Appends of one deal that are under way at once.
 const WAVE = 5
 
-test('three brokers: one killed and brought back costs no append, no order and no double, and wipe leaves nothing', { timeout: 240_000 }, async (t) => {
+test('three brokers: one killed and brought back, and one frozen, costs no append, no order and no double, and wipe leaves nothing', { timeout: 240_000 }, async (t) => {
   const root = mkdtempSync(path.join(tmpdir(), 'dealbridge-three-'))
   const dir = path.join(root, 'parts')
   t.after(async () => { await cli('parts', 'down', '--dir', dir, '--wipe'); rmSync(root, { recursive: true, force: true }) })
@@ -53,9 +53,18 @@ test('three brokers: one killed and brought back costs no append, no order and n
     assert.deepEqual({ ...again.pids, [victim]: 0 }, { ...first.pids, [victim]: 0 })
     await appends.more(20)
   })
+  await t.test('appends go on while a broker is frozen, which keeps its connections open and answers nothing', async (freeze) => {
+    const { pids } = await cli('parts', 'status', '--dir', dir, '--json') as PartsReport
+    const frozen = pids[`kafka-${randomInt(1, 4)}`] ?? assert.fail('no broker')
+    freeze.after(() => { process.kill(frozen, 'SIGCONT') })
+    process.kill(frozen, 'SIGSTOP')
+    await appends.more(40)
+    process.kill(frozen, 'SIGCONT')
+    await appends.more(20)
+  })
 
   const acknowledged = await appends.stop()
-  t.diagnostic(`${victim} killed; longest wait for an append ${Math.round(appends.longestMs())} ms; ${acknowledged.size} appends`)
+  t.diagnostic(`${victim} killed, one frozen; longest wait for an append ${Math.round(appends.longestMs())} ms; ${acknowledged.size} appends`)
   await t.test('what was acknowledged stands at its offset, once, in the order of the appends of its deal', async () => {
     const reader = await openLog(t, root, first)
     const places = new Map<string, string[]>()
