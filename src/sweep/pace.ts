@@ -6,7 +6,7 @@ export interface Pace {
   take (signal: AbortSignal): Promise<void>
 }
 
-/** The sweep's part of a portal's requests (issue: at most 2 %), and how many of them may follow each other at once. */
+/** The sweep's part of a portal's requests, at most 2 %, and how many of them may follow each other at once. */
 export const SHARE = 0.02
 const AT_ONCE = 5
 
