@@ -1,5 +1,6 @@
 import type { Json } from '../domain/mapping/mapping.ts'
 import { monotonicMs } from '../platform/clock.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import type { Outgoing } from '../platform/outgoing.ts'
 import { commandText, jsonText } from './batch.ts'
 import type { Command } from './batch.ts'
@@ -64,13 +65,16 @@ export function createPortalClient (parts: { name: string, restUrl: string, outg
 
   async function send (method: string, params: Readonly<Record<string, Json>>, how: CallOptions & { readonly last: number }): Promise<Answer> {
     let late = false
-    const reply = await outgoing.post({
+    const replying = outgoing.post({
       url: `${base}${method}.json`,
       body: jsonText(params),
       timeoutMs: how.intent === 'write' ? WRITE_MS : READ_MS,
       mayWrite: () => { late = monotonicMs() >= how.last; return !late },
       ...(how.headers === undefined ? {} : { headers: how.headers })
     })
+    if (how.intent === 'write') failpoint('K11')
+    const reply = await replying
+    if (how.intent === 'write') failpoint('K12')
     if (late && reply.kind === 'unsent') return { kind: 'failed', failure: tooLate }
     return readReply(reply, how.intent)
   }

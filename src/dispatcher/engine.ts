@@ -4,6 +4,7 @@
 import { asUpdate } from '../bitrix24/write.ts'
 import type { EventLog } from '../eventlog/port.ts'
 import { monotonicMs, now } from '../platform/clock.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
@@ -118,6 +119,7 @@ export function startEngine (deps: EngineDeps): Engine {
     if (room < FULL_LOAD || lanes.isStopped(target)) return
     doubt = true
     const claims = await parts.claimDue(pool, { target, epoch, limit: room, stopped: lanes.stopped() })
+    if (claims.length > 0) failpoint('K9')
     doubt = false
     for (const claim of claims) held.set(claim.attemptId, claim)
     for (const group of Map.groupBy(claims, c => c.portal).values()) track(read(group, epoch))
@@ -155,7 +157,7 @@ export function startEngine (deps: EngineDeps): Engine {
   async function deliver (load: Load, how: { epoch: number, slot: Parameters<typeof sendLoad>[2]['slot'], client: Parameters<typeof sendLoad>[0] }): Promise<void> {
     const { epoch, slot, client } = how
     const intentAt = monotonicMs()
-    const committed = load.writes.length === 0 ? new Set<string>() : await parts.commitIntents(pool, { target, epoch, planned: load.writes }).catch((error: unknown) => messageOf(error))
+    const committed = load.writes.length === 0 ? new Set<string>() : await parts.commitIntents(pool, { target, epoch, planned: load.writes }).then((done) => { failpoint('K10'); return done }).catch((error: unknown) => messageOf(error))
     if (typeof committed === 'string') {
       // The statement may have committed; nothing was sent, so the attempt is given back by its name.
       await settle([...load.writes, ...load.lookUps].map(p => waitAgain(p.claim, { delayMs: 1000, reason: 'intent_failed' })))
@@ -168,6 +170,7 @@ export function startEngine (deps: EngineDeps): Engine {
     const result = await parts.sendLoad(client, { writes, lookUps: load.lookUps }, { slot, notAfter, epoch, targetMissing: portal => deps.routes.get(portal)?.mapping.on_target_missing ?? 'park' })
     if (result.portalFailure !== null) lanes.stop(target, result.portalFailure)
     const again = result.found === null ? load.lookUps.map(p => failed(p.claim, result.portalFailure ?? { class: 'transient', code: 'look_up_failed', detail: 'The target did not answer the look-up.' }, epoch)) : []
+    if (result.found !== null) failpoint('K30')
     if (result.found !== null && owned === epoch) for (const planned of load.lookUps) ready.push(afterLookUp(planned, result.found))
     sendBell.ring()
     await Promise.all([settle([...result.outcomes, ...again]), takeUnknown(result.unknown, epoch)])

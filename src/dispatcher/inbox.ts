@@ -1,5 +1,6 @@
 import { foldOrder } from '../domain/signal/order.ts'
 import type { EventLog, Lease, LogRecord, RecordBatch, Subscription } from '../eventlog/port.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import { inTransaction } from '../platform/postgres.ts'
 import type { Pool } from '../platform/postgres.ts'
 import { lockCheckpoint, noteSignals, saveCheckpoint } from './sql/inbox.ts'
@@ -37,6 +38,7 @@ interface Chunk { readonly records: readonly LogRecord[], readonly first: bigint
 
 async function takeChunk (context: { pool: Pool, targetOf: (portal: string) => string, batch: RecordBatch, lease: Lease }, chunk: Chunk): Promise<void> {
   const { topic, partition } = context.batch
+  if (chunk.records.length > 0) failpoint('K8')
   const gap = await inTransaction(context.pool, async (db) => {
     const expected = await lockCheckpoint(db, topic, partition)
     if (chunk.first > expected) return expected

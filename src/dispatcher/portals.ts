@@ -2,6 +2,7 @@ import { LOOK_UP_METHOD, probe } from '../bitrix24/read.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import { monotonicMs } from '../platform/clock.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { DispatcherTelemetry } from './telemetry.ts'
 
@@ -38,6 +39,7 @@ export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalCl
       const due = stop_ !== undefined && monotonicMs() >= stop_.until
       if (!due && client.breakerState() !== 'probing') continue
       const failure = await probe(client, signal)
+      failpoint('K18')
       if (failure?.class === 'portal') { stop(name, failure); continue }
       if (failure !== null || stop_ === undefined) continue
       stops.delete(name)

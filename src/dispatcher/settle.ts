@@ -1,5 +1,6 @@
 import type { TransferEvent } from '../domain/transfer/events.ts'
 import type { EventLog } from '../eventlog/port.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
@@ -45,9 +46,13 @@ export function createSettler (deps: { log: EventLog, pool: Pool, logger: Logger
     let tries = 0
     await insist('settle', async () => {
       tries += 1
+      failpoint(outcomes.some(({ event }) => event?.type === 'TransferParked') ? 'K20' : 'K14')
       const ends = outcomes.flatMap(o => o.settlement.kind === 'end' ? [o.settlement] : [])
       const again = outcomes.flatMap(o => o.settlement.kind === 'again' ? [o.settlement] : [])
-      stood = new Set([...await settleEnds(pool, ends), ...await settleAgain(pool, again)])
+      const ended = await settleEnds(pool, ends)
+      if (ended.size > 0) failpoint('K15')
+      stood = new Set([...ended, ...await settleAgain(pool, again)])
+      if (again.some(each => each.status === 'deferred')) failpoint('K17')
     })
     const settled = stood
     if (settled === undefined) return

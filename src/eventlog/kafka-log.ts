@@ -1,4 +1,5 @@
 import { AppError } from '../platform/errors.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import { createKafka, topicEnds } from '../platform/kafka.ts'
 import type { KafkaClients, KafkaOptions } from '../platform/kafka.ts'
 import { PARTITIONS, partitionOf } from '../platform/kafka-partition.ts'
@@ -51,6 +52,7 @@ export function createKafkaLog (options: KafkaLogOptions): Promise<EventLog> {
     const partition = partitionOf(key)
     const value = await codec.encode(event)
     const offset = await writers.of(prefix + topic, partition).append({ key, value, headers: traceparent === null ? {} : { traceparent } })
+    failpoint(event.type === 'DealChangeSignalled' ? 'K2' : event.type === 'TransferParked' ? 'K19' : 'K13')
     appended.inc({ topic })
     return { topic, partition, offset }
   }

@@ -1,5 +1,6 @@
 import type { DealChangeSignalled } from '../domain/signal/signal.ts'
 import type { EventLog } from '../eventlog/port.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import { LATE, within } from './deadline.ts'
@@ -23,6 +24,7 @@ export type Keeper = Pick<Spool, 'isInUse' | 'keep'>
 export function createAccept (options: { log: EventLog, logger: Logger, spool: Keeper | null, patienceMs: number }): Accept {
   const { log, logger, spool, patienceMs } = options
   return async (event) => {
+    failpoint('K1')
     // Behind what waits already; and while the log is known to be away the disk answers at once, not after the patience.
     if (spool !== null && (spool.isInUse() || !log.isWritable()) && await spool.keep(event) === 'kept') return { status: 'kept', offset: null }
     try {

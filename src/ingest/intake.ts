@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { dealKey } from '../domain/shared/ids.ts'
 import type { DealChangeSignalled, SignalChannel } from '../domain/signal/signal.ts'
 import { uuidv7 } from '../platform/clock.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import type { Accept } from './accept.ts'
 import type { Dedup } from './dedup.ts'
 import type { Status } from './telemetry.ts'
@@ -24,6 +25,7 @@ export function createIntake (options: { accept: Accept, dedup: Dedup, hasRoute:
     if (seen.status === 'counted') return { status: 'duplicate', offset: null, correlationId }
     const accepted = await accept(seen.status === 'repeat' ? { ...event, repeat: true } : event)
     seen.settle(accepted.status === 'kept')
+    failpoint('K3')
     if (accepted.status === 'refused') return { status: 'unavailable', correlationId }
     return { status: seen.status === 'first' ? 'success' : 'duplicate', offset: accepted.offset, correlationId }
   }

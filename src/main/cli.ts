@@ -9,6 +9,7 @@ import { simulate } from '../cli/commands/simulate.ts'
 import { partsCommand } from '../cli/parts/command.ts'
 import { ConfigError, loadConfig } from '../platform/config.ts'
 import type { Config } from '../platform/config.ts'
+import { armFailpoints } from '../platform/failpoint.ts'
 import { messageOf } from '../platform/logger.ts'
 import { PROCESSES } from './process.ts'
 import type { ProcessName } from './process.ts'
@@ -118,6 +119,7 @@ async function runProcesses (names: readonly string[], config: Config): Promise<
 }
 
 try {
+  armFailpoints(process.env)
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   const used = error instanceof UsageError

@@ -6,6 +6,7 @@
  */
 import type { LogRecord } from '../eventlog/port.ts'
 import type { TransferEvent } from '../domain/transfer/events.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import { inTransaction } from '../platform/postgres.ts'
 import type { Client, Pool } from '../platform/postgres.ts'
 import { beginCheckpoint, lockCheckpoint, moveCheckpoint } from './checkpoint.ts'
@@ -38,6 +39,7 @@ export async function applyChunk (pool: Pool, chunk: Chunk): Promise<ChunkResult
     if (chunk.next <= expected) return { kind: 'applied', records: 0, next: expected }
     const fresh = chunk.records.filter(record => record.offset >= expected)
     await writeRows(client, fresh)
+    failpoint('K23')
     await moveCheckpoint(client, chunk, chunk.next)
     return { kind: 'applied', records: fresh.length, next: chunk.next }
   })

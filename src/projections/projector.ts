@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventLog, Lease, RecordBatch, Subscription, Topic } from '../eventlog/port.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Registry } from '../platform/metrics.ts'
@@ -54,6 +55,7 @@ export function createProjector ({ log, pool, logger, registry, apply = applyChu
       telemetry.projected(chunk.topic, result.records, chunk.records.at(-1)?.event.occurredAt ?? null)
       await lease.keepAlive()
     }
+    failpoint('K24')
     // A hint only: the checkpoint beside the rows decides where the next start begins.
     await lease.commit(batch.nextOffset)
   }

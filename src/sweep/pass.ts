@@ -8,6 +8,7 @@ import { versionOf } from '../bitrix24/version.ts'
 import { ORIGINATOR } from '../domain/transfer/decide.ts'
 import type { Version } from '../domain/transfer/version.ts'
 import { now } from '../platform/clock.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import { UNKNOWN_DEAL } from './compare.ts'
 import { nextCursor } from './cursor.ts'
 import type { Finding } from './signal.ts'
@@ -66,6 +67,7 @@ async function judge (work: Work, deals: readonly TargetDeal[], { from, counts }
     counts.signalled += 1
     findings.push({ dealId: each.id, kind: standing.status === null && each.created >= from ? 'added' : 'updated', modified: each.modified })
   }
+  if (findings.length > 0) failpoint('K31')
   await tell(work, findings)
   return later
 }

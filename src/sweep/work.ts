@@ -1,6 +1,7 @@
 import type { PortalClient } from '../bitrix24/client.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import type { EventLog } from '../eventlog/port.ts'
+import { failpoint } from '../platform/failpoint.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
 import { compare } from './compare.ts'
@@ -57,6 +58,7 @@ export async function tell (work: Work, findings: readonly Omit<Finding, 'portal
     logger.log('info', 'change_found', { portal, source_deal_id: finding.dealId, what: finding.kind, offset }, event.correlationId)
     return { dealId: finding.dealId, offset }
   }))
+  if (told.length > 0) failpoint('K32')
   await noteSignalled(pool, portal, told)
 }
 

@@ -73,7 +73,7 @@ function propertiesOf (place: Place, node: number, data: string): string {
   const voters = nodes(place).map(voter => `${voter}@127.0.0.1:${clientPort(place, voter) + 4}`).join(',')
   const lines = {
     'process.roles': 'broker,controller', 'node.id': node, 'controller.quorum.voters': voters,
-    listeners: `PLAINTEXT://127.0.0.1:${client},CONTROLLER://127.0.0.1:${client + 4}`, 'advertised.listeners': `PLAINTEXT://127.0.0.1:${client}`,
+    listeners: `PLAINTEXT://127.0.0.1:${client},CONTROLLER://127.0.0.1:${client + 4}`, 'advertised.listeners': `PLAINTEXT://127.0.0.1:${node === 1 ? place.advertisedPort ?? client : client}`,
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT', 'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT', 'log.dirs': data.replaceAll('\\', '/'), 'auto.create.topics.enable': false,
     'unclean.leader.election.enable': false, 'default.replication.factor': replicas, 'min.insync.replicas': insync,

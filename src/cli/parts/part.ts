@@ -25,10 +25,14 @@ export interface Part {
   readonly probe: () => Promise<void>
 }
 
-/** Where the parts of one folder are: absolute `dir`, its port base, number of brokers, the id of its Kafka cluster. */
+/**
+ * Where the parts of one folder are: absolute `dir`, its port base, number of brokers, the id of its Kafka cluster.
+ * `advertisedPort`: the port that broker 1 sends its clients to instead of its own, for whoever puts a proxy before it.
+ */
 export interface Place {
   readonly dir: string
   readonly portBase: number
   readonly brokers: 1 | 3
   readonly clusterId: string
+  readonly advertisedPort?: number | undefined
 }

@@ -32,9 +32,9 @@ const READY_MS = 90000
  * Starts what does not run of the parts of `dir`, with its data, and keeps what runs; returns when each of them answers.
  *
  * The servers are detached: they outlive this process. When one cannot be started, those that this call started are stopped
- * again. Throws `part_missing` before anything is started when a program is not there, `part_failed` with a sentence else.
+ * again. `advertisedPort` is for a proxy before a single broker (given anew at each call: it is not kept). Throws `part_missing` before anything is started when a program is not there, `part_failed` with a sentence else.
  */
-export async function partsUp (options: { dir: string, portBase: number, brokers: 1 | 3, say?: Say }): Promise<PartsReport> {
+export async function partsUp (options: { dir: string, portBase: number, brokers: 1 | 3, advertisedPort?: number, say?: Say }): Promise<PartsReport> {
   const found = findParts()
   const dir = resolve(options.dir)
   const say = options.say ?? (() => undefined)
@@ -94,7 +94,7 @@ function found (): Found {
   }
 }
 
-function placeFor (dir: string, options: { portBase: number, brokers: 1 | 3 }, found: Found): Place {
+function placeFor (dir: string, options: { portBase: number, brokers: 1 | 3, advertisedPort?: number }, found: Found): Place {
   const { portBase, brokers } = options
   const before = readPlace(dir)
   if (before !== null && before.brokers !== brokers) {
@@ -103,7 +103,7 @@ function placeFor (dir: string, options: { portBase: number, brokers: 1 | 3 }, f
   if (before !== null && before.portBase !== portBase && Object.keys(report(before, found).pids).length > 0) {
     throw new AppError('part_failed', `The parts under ${dir} run on --port-base ${before.portBase}; keep it, or stop them first with: parts down --dir ${dir}`)
   }
-  const place = { dir, portBase, brokers, clusterId: before?.clusterId ?? newClusterId() }
+  const place = { dir, portBase, brokers, clusterId: before?.clusterId ?? newClusterId(), advertisedPort: options.advertisedPort }
   writePlace(place)
   return place
 }

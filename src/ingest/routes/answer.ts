@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { failpoint } from '../../platform/failpoint.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Callers } from '../callers.ts'
 import type { Ask } from '../deadline.ts'
@@ -42,7 +43,9 @@ export function keyOf (request: FastifyRequest): string {
 export function answer (desk: Desk, reply: FastifyReply, said: { status: Status, dealId: string | null, targetDealId: string | null, receivedAt: number }): FastifyReply {
   desk.telemetry.processed(said.status, reply.elapsedTime)
   void reply.header('content-type', 'application/json; charset=utf-8')
-  return reply.send(`{"status":"${said.status}","source_deal_id":${idText(said.dealId)},"target_deal_id":${idText(said.targetDealId)},"timestamp":"${new Date(said.receivedAt).toISOString()}"}`)
+  void reply.send(`{"status":"${said.status}","source_deal_id":${idText(said.dealId)},"target_deal_id":${idText(said.targetDealId)},"timestamp":"${new Date(said.receivedAt).toISOString()}"}`)
+  failpoint('K4')
+  return reply
 }
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EventLog } from '../../eventlog/port.ts'
+import { failpoint } from '../../platform/failpoint.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { SegmentReader, Writing } from './segments.ts'
 
@@ -19,6 +20,7 @@ export async function emptyFolder (reader: SegmentReader, writing: () => Writing
     if (rest === 'damaged') into.logger.log('error', 'spool_damaged', { count: payloads.length, what: 'what follows these cannot be read; the file is kept as .damaged' })
     for (let at = 0; at < payloads.length; at += TOGETHER) await appendAll(payloads.slice(at, at + TOGETHER), into)
     count += payloads.length
+    failpoint('K7')
     await reading.done()
   }
   return count

@@ -1,6 +1,7 @@
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import path from 'node:path'
+import { failpoint } from '../../platform/failpoint.ts'
 import { encodeRecord, scanRecords } from './record.ts'
 
 const SEGMENT_BYTES = 4 * 1024 * 1024
@@ -41,6 +42,7 @@ export function createSegmentWriter (folder: string): SegmentWriter {
       try {
         const handle = segment?.handle ?? await begin()
         await handle.appendFile(bytes)
+        failpoint('K5')
         await handle.datasync()
       } catch (error) {
         // Nobody knows what stands there now: nothing more is written behind it.

@@ -1,3 +1,4 @@
+import { failpoint } from '../../platform/failpoint.ts'
 import { messageOf } from '../../platform/logger.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { SegmentWriter, Writing } from './segments.ts'
@@ -44,6 +45,7 @@ export function createShelf (writer: SegmentWriter, options: { limitBytes: numbe
   async function write (payloads: readonly Buffer[]): Promise<boolean> {
     try {
       await writer.append(payloads)
+      failpoint('K6')
       return true
     } catch (error) {
       logger.log('error', 'spool_write_failed', { error: messageOf(error) })
