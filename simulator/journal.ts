@@ -32,6 +32,8 @@ export interface JournalEntry extends JournalTarget {
   fault?: string
   /** `seq` of the save that a webhook tells of. */
   save?: number
+  /** The `ts` that the webhook's body carried: seconds of the portal's clock. */
+  ts?: number
   /** `event_handler_id` of the subscription that a webhook went to. */
   subscription?: number
   /** Webhooks that a save must send: one for each subscription to its event. */

@@ -36,10 +36,11 @@ export function createOutbox (settings: PortalSettings, deps: OutboxDeps): Outbo
     const promise: Promise<unknown> = pause(ms).then(act).finally(() => { waiting.delete(promise) })
     waiting.add(promise)
   }
-  const record = (letter: Pick<Letter, 'subscription' | 'message' | 'fault'>, outcome: { kind: 'webhook_sent' | 'webhook_failed', status?: number }): void => {
+  const record = (letter: Pick<Letter, 'subscription' | 'message' | 'fault'> & { readonly text?: string }, outcome: { kind: 'webhook_sent' | 'webhook_failed', status?: number }): void => {
     const { subscription: { url, id }, message: { event, document, save }, fault } = letter
+    const ts = /(?:^|&)ts=(\d+)/.exec(letter.text ?? '')?.[1]
     journal.write(settings.name, {
-      ...outcome, event, url, ...(id === undefined ? {} : { subscription: id }), ...(fault === undefined ? {} : { fault }), ...(save === undefined ? {} : { save }),
+      ...outcome, event, url, ...(id === undefined ? {} : { subscription: id }), ...(fault === undefined ? {} : { fault }), ...(save === undefined ? {} : { save }), ...(ts === undefined ? {} : { ts: Number(ts) }),
       ...(document === undefined ? {} : document.type === 2 ? { dealId: document.id } : { recordId: document.id })
     })
   }
