@@ -23,7 +23,7 @@ function coverNoLess ({ outcomes }: Evidence['log']): Finding[] {
     const before = seen.get(dealKey(outcome)) ?? { epoch: -1, covered: -1n }
     if (outcome.epoch < before.epoch) return []
     seen.set(dealKey(outcome), { epoch: outcome.epoch, covered: outcome.coveredOffset > before.covered ? outcome.coveredOffset : before.covered })
-    return outcome.coveredOffset < before.covered && outcome.epoch > before.epoch ? [{ invariant: 'I6', about: dealKey(outcome), what: `attempt ${outcome.attemptNo} covers less than one before it` }] : []
+    return outcome.coveredOffset < before.covered ? [{ invariant: 'I6', about: dealKey(outcome), what: `attempt ${outcome.attemptNo} covers less than one before it` }] : []
   })
 }
 

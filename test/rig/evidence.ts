@@ -15,11 +15,24 @@ export type PortalDeal = Readonly<Record<string, unknown>>
 /** Where a record stands in the log, and what it says. */
 export interface LoggedSignal { readonly partition: number, readonly offset: bigint, readonly portal: string, readonly dealId: string, readonly channel: string, readonly payloadHash: string, readonly receivedAt: number }
 export interface LoggedOutcome {
-  readonly partition: number, readonly offset: bigint, readonly portal: string, readonly dealId: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly portal: string
+  readonly dealId: string
   readonly type: 'TransferSucceeded' | 'TransferSkipped' | 'TransferDeferred' | 'TransferParked' | 'TransferOutcomeUnknown' | 'TransferSuperseded'
-  readonly attemptId: string, readonly attemptNo: number, readonly epoch: number, readonly coveredOffset: bigint, readonly coveredCount: number
-  readonly action?: string, readonly reason?: string, readonly targetDealId?: string | null, readonly title?: string, readonly stage?: string
-  readonly snapshot?: string, readonly sourceModifiedAt?: number | null, readonly sourceHash?: string
+  readonly attemptId: string
+  readonly attemptNo: number
+  readonly epoch: number
+  readonly coveredOffset: bigint
+  readonly coveredCount: number
+  readonly action?: string
+  readonly reason?: string
+  readonly targetDealId?: string | null
+  readonly title?: string
+  readonly stage?: string
+  readonly snapshot?: string
+  readonly sourceModifiedAt?: number | null
+  readonly sourceHash?: string
 }
 export interface LogDump {
   readonly signals: readonly LoggedSignal[]
@@ -32,9 +45,20 @@ export interface LogDump {
 /** A row of `dispatch.work`, of `read_v1.deal` and of a checkpoint, as PostgreSQL gives them. */
 export interface WorkRow { readonly portal: string, readonly deal_id: string, readonly status: string, readonly last_offset: bigint, readonly signal_count: number, readonly covered_count: number, readonly link: string | null, readonly reason: string | null }
 export interface DealRow {
-  readonly portal: string, readonly deal_id: string, readonly signals_seen: bigint, readonly open: bigint
-  readonly applied: bigint, readonly unchanged: bigint, readonly superseded: bigint, readonly skipped: bigint, readonly parked: bigint
-  readonly state: string, readonly target_deal_id: string | null, readonly title: string | null, readonly stage: string | null, readonly reason: string | null
+  readonly portal: string
+  readonly deal_id: string
+  readonly signals_seen: bigint
+  readonly open: bigint
+  readonly applied: bigint
+  readonly unchanged: bigint
+  readonly superseded: bigint
+  readonly skipped: bigint
+  readonly parked: bigint
+  readonly state: string
+  readonly target_deal_id: string | null
+  readonly title: string | null
+  readonly stage: string | null
+  readonly reason: string | null
 }
 export interface CheckpointRow { readonly reader: 'dispatcher' | 'projector', readonly topic: string, readonly partition: number, readonly next_offset: bigint }
 export interface Tables { readonly work: readonly WorkRow[], readonly deals: readonly DealRow[], readonly attention: readonly { readonly portal: string, readonly deal_id: string, readonly state: string }[], readonly checkpoints: readonly CheckpointRow[] }

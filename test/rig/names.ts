@@ -1,0 +1,3 @@
+/** The portals of the rig. */
+export const SOURCES = ['acme', 'beta'] as const
+export const TARGET = 'main'

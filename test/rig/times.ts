@@ -1,0 +1,15 @@
+/** The clocks of a run. What the product waits for at a portal follows from how long the portal takes. */
+export interface RigTimes {
+  /** After which a portal cuts a request (60 in truth). */
+  readonly requestSeconds: number
+  /** How long an unknown outcome rests: longer than a request and the longest hold of a proxy together (65,000 in truth). */
+  readonly unknownWaitMs: number
+  /** The longest time for which a proxy holds a request back. */
+  readonly holdMs: number
+  /** How long a process is frozen. */
+  readonly freezesMs: readonly number[]
+  readonly sweep: { readonly every: string, readonly full_every: string }
+}
+
+export const SHORT: RigTimes = { requestSeconds: 5, unknownWaitMs: 10_000, holdMs: 3000, freezesMs: [5000, 12_000], sweep: { every: '3s', full_every: '6s' } }
+export const TRUE_TO_LIFE: RigTimes = { requestSeconds: 60, unknownWaitMs: 65_000, holdMs: 4000, freezesMs: [5000, 35_000, 90_000], sweep: { every: '5s', full_every: '20s' } }
