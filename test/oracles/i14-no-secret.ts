@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, readdirSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Finding } from '../rig/evidence.ts'
 
@@ -33,12 +33,12 @@ function filesBelow (folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile()).map(entry => path.join(entry.parentPath, entry.name))
 }
 
-/** A file in pieces that overlap, holes of sparse files left out; one that goes away meanwhile has no pieces. */
+/** A file in pieces that overlap; one that goes away meanwhile has no pieces. */
 function* piecesOf (file: string): Generator<Buffer> {
   let handle: number
   try {
     // Index files of the log are sparse and hold numbers only.
-    if (/\.(index|timeindex)$/.test(file) || statSync(file).blocks === 0) return
+    if (/\.(index|timeindex)$/.test(file)) return
     handle = openSync(file, 'r')
   } catch { return }
   try {

@@ -20,7 +20,7 @@ import type { Dump } from './dump.ts'
 import type { Evidence, Finding, Sample } from './evidence.ts'
 import { SOURCES, TARGET } from './names.ts'
 import { createNemesis, planFaults } from './nemesis.ts'
-import type { Fired, Nemesis, PlannedFault } from './nemesis.ts'
+import type { Fired, PlannedFault } from './nemesis.ts'
 import { startRig } from './system.ts'
 import type { RigSystem } from './system.ts'
 import type { RigTimes } from './times.ts'
@@ -47,8 +47,11 @@ export interface SeedResult {
 }
 
 export interface Campaign {
-  /** Runs a seed: work and faults for `forMs`, then heal, drain, and all oracles. */
-  seed (seed: number, options: { forMs: number, perSecond: number, plan?: readonly PlannedFault[], environments?: ReadonlyMap<string, Readonly<Record<string, string>>>, act?: (nemesis: Nemesis) => Promise<void> }): Promise<SeedResult>
+  /**
+   * Runs a seed: work and faults for `forMs`, then heal, drain, and all oracles. `plan` takes the place of the seed's schedule;
+   * the processes of `environments` are killed and started with these variables first.
+   */
+  seed (seed: number, options: { forMs: number, perSecond: number, plan?: readonly PlannedFault[], environments?: ReadonlyMap<string, Readonly<Record<string, string>>> }): Promise<SeedResult>
   /** What is asked once at the end: read models rebuilt from the first record, and secrets in everything that was written. */
   finish (): Promise<Finding[]>
   readonly system: RigSystem
@@ -82,17 +85,18 @@ export async function startCampaign (options: { times: RigTimes, say: (line: str
     system,
     async end () { clearInterval(sampling); await dump.close().catch(() => undefined); await system.end() },
     finish: async () => [...await compareRebuilt(system, dump), ...noSecret(system.outputs, system.canaries)],
-    async seed (seed, { forMs, perSecond, plan: given, environments, act }) {
+    async seed (seed, { forMs, perSecond, plan: given, environments }) {
       const chance = createChance(seed)
       const plan = given ?? planFaults(chance, { forMs, edges: system.edges.names(), times, isSmallDisk: system.spool.isSmallDisk })
       for (const { how, ...line } of plan) say(JSON.stringify({ seed, ...line, detail: how }))
-      if (isFirst || environments !== undefined) for (const program of system.programs.values()) program.start(environments?.get(program.name))
+      if (isFirst) for (const program of system.programs.values()) program.start()
+      if (isFirst) await allReady(system)
       isFirst = false
-      if (environments === undefined) await allReady(system)
+      for (const [name, environment] of environments ?? []) { system.programs.get(name)?.signal('SIGKILL'); system.programs.get(name)?.start(environment) }
       const before = { at: Date.now(), fired: nemesis.fired().length, source: system.watch.sourceSaves().length, log: await dump.look(), ownEnds: ownEnds(system) }
       const driver = createDriver(system, createChance(seed + 1))
       try {
-        await Promise.all([driver.work(before.at + forMs, perSecond), nemesis.run(plan), act?.(nemesis)])
+        await Promise.all([driver.work(before.at + forMs, perSecond), nemesis.run(plan)])
       } finally { await nemesis.healAll() }
       const healedAt = Date.now()
       const probes = driver.probe()

@@ -35,6 +35,7 @@ export function createProgram (options: { name: string, args: readonly string[],
 
   function start (environment: Readonly<Record<string, string>> = {}): void {
     clearTimeout(restart)
+    if (isKilled && runs()) { child?.once('exit', () => start(environment)); return }
     if (isOver || runs()) return
     isKilled = false
     const log = openSync(logFile, 'a')
