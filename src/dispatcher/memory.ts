@@ -1,0 +1,45 @@
+import { monotonicMs } from '../platform/clock.ts'
+import { createUnknownBox } from './unknown.ts'
+import type { UnknownBox } from './unknown.ts'
+import type { Claim, Planned } from './work.ts'
+
+/** What an owner of the lease holds of its target's work beside the rows. All of it is forgotten with the lease. */
+export interface Memory {
+  /** The epoch whose recovery is done; null: nothing is picked and nothing is sent. */
+  owned: number | null
+  /** Writes that may go into the next request, in order. */
+  readonly ready: Planned[]
+  /** Writes for which the target must be asked first. */
+  readonly toLookUp: Planned[]
+  /** Claims of this epoch that this process knows of, by attempt. */
+  readonly held: Map<string, Claim>
+  readonly unknown: UnknownBox
+  /** How many deals are being read now. */
+  reading: number
+  /** How many writes wait to be sent. */
+  queued (): number
+  /** Notes the moment since which the oldest queued write waits for a full load. */
+  startWaiting (): void
+  waitedMs (): number
+  forget (): void
+}
+
+export function createMemory (unknownWaitMs: number): Memory {
+  const ready: Planned[] = []
+  const toLookUp: Planned[] = []
+  const held = new Map<string, Claim>()
+  const unknown = createUnknownBox(unknownWaitMs)
+  let waitingSince = 0
+  return {
+    owned: null, ready, toLookUp, held, unknown, reading: 0,
+    queued: () => ready.length + toLookUp.length,
+    startWaiting () { waitingSince = monotonicMs() },
+    waitedMs: () => monotonicMs() - waitingSince,
+    forget () {
+      ready.length = 0
+      toLookUp.length = 0
+      held.clear()
+      unknown.clear()
+    }
+  }
+}
