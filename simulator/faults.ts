@@ -41,7 +41,8 @@ export interface FaultSpec {
 export interface Occasion { methods: string[], text: string }
 export interface Faults {
   add: (spec: FaultSpec) => string
-  remove: (id: string) => boolean
+  /** Gives how often the fault had struck; 0 for one that is not there. */
+  remove: (id: string) => number
   clear: () => void
   strike: (where: FaultWhere, occasion: Occasion, modes?: readonly string[]) => FaultSpec | undefined
 }
@@ -59,7 +60,11 @@ export function createFaults (chance: () => number): Faults {
       active.set(id, { spec: { ...spec, mode: String(spec.mode) }, matches: 0, strikes: 0 })
       return id
     },
-    remove: id => active.delete(id),
+    remove: (id) => {
+      const strikes = active.get(id)?.strikes ?? 0
+      active.delete(id)
+      return strikes
+    },
     clear: () => { active.clear() },
     strike: (where, occasion, modes) => {
       for (const fault of active.values()) {

@@ -62,6 +62,8 @@ export interface Portal {
   deals: () => Record_[]
   journal: (since?: number) => JournalEntry[]
   fault: (spec: FaultSpec) => string
+  /** Takes one fault away and gives how often it had struck. */
+  endFault: (id: string) => number
   clearFaults: () => void
   setWebhooks: (webhooks: WebhookConfig[]) => void
   /** Changes the portal at run time: zone, limits, delays, funnels, users, currencies, switches. */
@@ -154,6 +156,7 @@ function compose (settings: PortalSettings, deps: PortalDeps): { portal: Omit<Po
     deals: () => [...store.all(2).values()],
     journal: since => journal.of(settings.name, since),
     fault: faults.add,
+    endFault: faults.remove,
     clearFaults: faults.clear,
     setWebhooks: events.setWebhooks,
     configure: (change) => { reconfigure(settings, change); methods = makeMethods() },

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import path from 'node:path'
 import { test } from 'node:test'
+import { noSecret } from '../oracles/i14-no-secret.ts'
 import { createChance } from '../rig/chance.ts'
 import { startCampaign } from '../rig/campaign.ts'
 import { SHORT } from '../rig/times.ts'
@@ -12,5 +14,8 @@ test('under the faults of a seed nothing is lost, doubled, out of order or taken
   const result = await campaign.seed(seed, { forMs: 12_000, perSecond: 10 })
   assert.deepEqual(result.findings, [])
   assert.deepEqual(await campaign.finish(), [])
+  // The same search finds them all where they do stand.
+  const inConfigs = noSecret([path.join(campaign.system.dir, 'config')], campaign.system.canaries).map(each => each.what)
+  assert.deepEqual(Object.keys(campaign.system.canaries).filter(name => !inConfigs.includes(`${name} in plain`)), [])
   assert.ok(result.saves > 50 && result.signals > 50 && result.fired.length === result.plan.length, JSON.stringify(result))
 })

@@ -31,6 +31,7 @@ function section (title: string, result: CampaignResult): string {
   const sum = (pick: (seed: CampaignResult['seeds'][number]) => number): number => seeds.reduce((total, seed) => total + pick(seed), 0)
   const most = (pick: (seed: CampaignResult['seeds'][number]) => number): number => Math.max(0, ...seeds.map(pick))
   const signals = seeds.flatMap(seed => seed.fired.filter(fault => fault.didStrike).flatMap(fault => fault.signal ?? []))
+  const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
   const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
   const rows: [string, string | number][] = [
     ['command', `\`${result.command}\``], ['run', `${result.at}, ${Math.round(result.seconds / 60)} min, commit ${result.commit}`], ['machine', result.machine],
@@ -42,8 +43,9 @@ function section (title: string, result: CampaignResult): string {
     ['**lost** (I1, I4, I7)', count(findings, ['I1', 'I4', 'I7'])], ['**duplicate** (I3)', count(findings, ['I3'])], ['**out of order** (I6)', count(findings, ['I6'])], ['**regressions** (I5)', count(findings, ['I5'])],
     ['other findings', findings.length - count(findings, ['I1', 'I3', 'I4', 'I5', 'I6', 'I7'])],
     ['503 and 429 answers, ordered by the rig or not', sum(seed => seed.refused)], ['of these by our doing (I12)', count(findings, ['I12'])],
+    ['budget of the target used, least to most', `${percent(Math.min(...seeds.map(seed => seed.budgetUse)))} to ${percent(most(seed => seed.budgetUse))}`],
     ['longest stall: a save until the target had it', seconds(most(seed => seed.longestStallMs))], ['longest drain after the last heal', seconds(most(seed => seed.drainMs))],
-    ['longest wait for a new deal after the last heal', seconds(most(seed => seed.probeMs ?? Infinity))], ['processes that ended by themselves and were started again', sum(seed => seed.ownEnds)], ['most memory of a process', `${most(seed => seed.mostMb)} MB`]
+    ['longest wait for a new deal after the last heal', seconds(most(seed => seed.probeMs ?? Infinity))], ['processes that ended by themselves and were started again', sum(seed => seed.ownEnds.length)], ['most memory of a process', `${most(seed => seed.mostMb)} MB`]
   ]
   return [
     `## ${title}`, '', ...result.isVoid.map(why => `**Void: ${why}.**\n`), '| what | measured |', '|---|---|', ...rows.map(([name, value]) => `| ${name} | ${value} |`), '',

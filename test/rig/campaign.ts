@@ -1,4 +1,5 @@
 import { readJournal } from '../../simulator/journal.ts'
+import { budgetShare } from '../../simulator/oracle.ts'
 import type { JournalEntry } from '../../simulator/journal.ts'
 import { migrate } from '../../src/platform/migrations.ts'
 import { createLogger } from '../../src/platform/logger.ts'
@@ -21,7 +22,7 @@ import type { Evidence, Finding, Sample } from './evidence.ts'
 import { SOURCES, TARGET } from './names.ts'
 import { createNemesis, planFaults } from './nemesis.ts'
 import type { Fired, PlannedFault } from './nemesis.ts'
-import { startRig } from './system.ts'
+import { LIMITS, startRig } from './system.ts'
 import type { RigSystem } from './system.ts'
 import type { RigTimes } from './times.ts'
 
@@ -40,8 +41,11 @@ export interface SeedResult {
   readonly drainMs: number
   /** From the last heal until the probes had landed; null: they did not within the deadline. */
   readonly probeMs: number | null
-  readonly ownEnds: number
+  /** Processes that ended without a signal of the rig's, with their exit code and the last thing they said. */
+  readonly ownEnds: readonly string[]
   readonly refused: number
+  /** What part of the target's budget the requests to it used, from the first to the last. */
+  readonly budgetUse: number
   readonly mostMb: number
   readonly findings: readonly Finding[]
 }
@@ -114,7 +118,7 @@ export async function startCampaign (options: { times: RigTimes, say: (line: str
         seed, plan: plan.map(({ at, fault, target, forMs: length }) => ({ at, fault, target, forMs: length })), fired: nemesis.fired().slice(before.fired), saves: all.sourceSaves.length - before.source,
         webhooks: webhooksOf(journal), signals: all.log.signals.length - before.log.signals.length,
         outcomes: countBy(all.log.outcomes.slice(before.log.outcomes.length).map(outcome => outcome.type)),
-        longestStallMs: longestStall(all, before.source), drainMs, probeMs, ownEnds: ownEnds(system) - before.ownEnds,
+        longestStallMs: longestStall(all, before.source), drainMs, probeMs, ownEnds: ownEnds(system).slice(before.ownEnds.length), budgetUse: budgetShare(journal.filter(entry => entry.portal === TARGET), LIMITS),
         refused: journal.filter(entry => entry.kind === 'answered' && (entry.status === 503 || entry.status === 429)).length,
         mostMb: Math.round(Math.max(0, ...samples.map(sample => sample.rssMb))), findings
       }
@@ -192,8 +196,9 @@ function webhooksOf (journal: readonly JournalEntry[]): SeedResult['webhooks'] {
   return { answered: count('webhook_sent'), failed: count('webhook_failed') }
 }
 
-function ownEnds (system: RigSystem): number {
-  return [...system.programs.values()].reduce((sum, program) => sum + program.ownEnds().length, 0)
+function ownEnds (system: RigSystem): string[] {
+  return [...system.programs.values()].flatMap(program => program.ownEnds().map(each => ({ ...each, name: program.name }))).toSorted((a, b) => a.at - b.at)
+    .map(({ name, code, signal, said }) => `${name} ended with ${code ?? signal}: ${said}`)
 }
 
 function countBy (names: readonly string[]): Record<string, number> {

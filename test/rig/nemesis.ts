@@ -128,12 +128,12 @@ export function createNemesis (system: RigSystem, say: (line: string) => void): 
   function onPortal (name: string, spec: FaultSpec): { heal: () => void, didStrike: () => boolean } {
     const portal = system.simulator.portal(name)
     const from = Date.now()
-    const seen = portal.journal().length
-    portal.fault(spec)
+    const id = portal.fault(spec)
+    let strikes = 0
     return {
-      didStrike: () => portal.journal().length > seen,
+      didStrike: () => strikes > 0,
       heal: () => {
-        portal.clearFaults()
+        strikes = portal.endFault(id)
         // An operating time that was used up, or a pause that was asked for, is felt for a while.
         if (spec.where === 'answer' || spec.where === 'limit') refusing.push({ from, to: Date.now() + 30_000 })
       }

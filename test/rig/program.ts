@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { appendFileSync, closeSync, openSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs'
 import { NODE_FLAGS } from '../../src/platform/node-flags.ts'
 
 /** One process of the system, kept alive as a supervisor would: who ends by itself is started again. */
@@ -16,16 +16,20 @@ export interface Program {
   /** Kills it for good and waits until it is gone. */
   end (): Promise<void>
   /** How often it ended without a signal of ours. */
-  readonly ownEnds: () => readonly { readonly at: number, readonly code: number | null, readonly signal: string | null }[]
+  readonly ownEnds: () => readonly OwnEnd[]
   readonly logFile: string
 }
 
+/** An end that nobody ordered; `said` is the last line of the log. */
+export interface OwnEnd { readonly at: number, readonly code: number | null, readonly signal: string | null, readonly said: string }
+
 const RESTART_MS = 500
+const LINE = 500
 
 /** `args` go to node; `adminPort` is where readiness is asked for. Standard output and error go to `logFile`. */
 export function createProgram (options: { name: string, args: readonly string[], adminPort: number, logFile: string }): Program {
   const { name, args, adminPort, logFile } = options
-  const ownEnds: { at: number, code: number | null, signal: string | null }[] = []
+  const ownEnds: OwnEnd[] = []
   let child: ChildProcess | undefined
   let isKilled = false
   let isOver = false
@@ -45,7 +49,7 @@ export function createProgram (options: { name: string, args: readonly string[],
     child = started
     started.once('exit', (code, signal) => {
       if (isOver || isKilled) return
-      ownEnds.push({ at: Date.now(), code, signal })
+      ownEnds.push({ at: Date.now(), code, signal, said: (readFileSync(logFile, 'utf8').trim().split('\n').at(-1) ?? '').slice(0, LINE) })
       restart = setTimeout(() => start(), RESTART_MS)
     })
   }

@@ -40,8 +40,8 @@ const PROCESSES = [
 ] as const
 const PARTS_PORTS = 60
 const OWN_PORTS = 60
-// Generous: the rig is after lost and doubled deals; the budget has scenarios of its own.
-const LIMITS = { per_second: 40, burst: 400 }
+/** The portals' limits. Generous: the rig is after lost and doubled deals; the budget has scenarios of its own. */
+export const LIMITS = { per_second: 40, burst: 400 }
 const FIELDS = { source: ['UF_CRM_SOURCE_ID', 'UF_CRM_CONTRACT'], target: ['UF_CRM_PARTNER_ID', 'UF_CRM_ESB_CONTRACT', 'UF_CRM_IMPORT_DATE'] }
 
 /** The whole of dealbridge as child processes on parts of its own, a fault proxy on every edge, portals simulated in this process. */
