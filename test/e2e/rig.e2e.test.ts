@@ -16,6 +16,6 @@ test('under the faults of a seed nothing is lost, doubled, out of order or taken
   assert.deepEqual(await campaign.finish(), [])
   // The same search finds them all where they do stand.
   const inConfigs = noSecret([path.join(campaign.system.dir, 'config')], campaign.system.canaries).map(each => each.what)
-  assert.deepEqual(Object.keys(campaign.system.canaries).filter(name => !inConfigs.includes(`${name} in plain`)), [])
+  assert.deepEqual(Object.keys(campaign.system.canaries).filter(name => !inConfigs.includes(`holds ${name} in plain`)), [])
   assert.ok(result.saves > 50 && result.signals > 50 && result.fired.length === result.plan.length, JSON.stringify(result))
 })
