@@ -1,14 +1,14 @@
+import { messageOf } from '../platform/logger.ts'
 import type { EngineContext } from './context.ts'
 import { failed } from './outcome.ts'
 import { createGathering } from './records/gathering.ts'
 import type { Gathering } from './records/gathering.ts'
-import { lookUpRecords, recoverRecords } from './records/unknown.ts'
 import type { RecordJob } from './records/record.ts'
+import { lookUpRecords, recoverRecords } from './records/unknown.ts'
 import { recover } from './recovery.ts'
 import { decideFully, readAndDecide } from './source.ts'
 import { freeOrphans } from './sql/claim.ts'
 import type { Claim, Planned } from './work.ts'
-import { messageOf } from '../platform/logger.ts'
 
 const QUEUE = 300
 const LEAST_ROOM = 50
