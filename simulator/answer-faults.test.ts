@@ -138,3 +138,13 @@ test('a fault of an unknown place or mode is not taken', async (t) => {
   assert.throws(() => at.fault({ where: 'answer', mode: '501' }), /unknown answer fault "501"/)
   assert.throws(() => at.fault({ where: 'toString' as 'answer', mode: '500' }), /unknown fault place/)
 })
+
+test('a fault that is taken away says how often it struck, and strikes no more', async (t) => {
+  const at = await testPortal(t)
+  const id = at.fault({ where: 'answer', mode: '503' })
+  await add(at)
+  await add(at)
+  assert.deepEqual([at.endFault(id), at.endFault(id)], [2, 0])
+  await add(at)
+  assert.equal(at.deals().length, 1)
+})
