@@ -39,6 +39,7 @@ const only = values.only?.split(',')
 const say = (line: string): void => { process.stderr.write(`${line}\n`) }
 const began = Date.now()
 const campaign = await startCampaign({ times: SHORT, say, chance: createChance(began).next })
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void campaign.end().then(() => process.exit(1)) })
 const seeds: SeedResult[] = []
 const points: KillPointResult[] = []
 let atEnd: Finding[] = []

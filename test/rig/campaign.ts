@@ -53,7 +53,7 @@ export interface SeedResult {
 export interface Campaign {
   /**
    * Runs a seed: work and faults for `forMs`, then heal, drain, and all oracles. `plan` takes the place of the seed's schedule;
-   * the processes of `environments` are killed and started with these variables first.
+   * the processes of `environments` are ended in order and started with these variables first.
    */
   seed (seed: number, options: { forMs: number, perSecond: number, plan?: readonly PlannedFault[], environments?: ReadonlyMap<string, Readonly<Record<string, string>>> }): Promise<SeedResult>
   /** What is asked once at the end: read models rebuilt from the first record, and secrets in everything that was written. */
@@ -96,7 +96,7 @@ export async function startCampaign (options: { times: RigTimes, say: (line: str
       if (isFirst) for (const program of system.programs.values()) program.start()
       if (isFirst) await allReady(system)
       isFirst = false
-      for (const [name, environment] of environments ?? []) { system.programs.get(name)?.signal('SIGKILL'); system.programs.get(name)?.start(environment) }
+      for (const [name, environment] of environments ?? []) system.programs.get(name)?.restart(environment)
       const before = { at: Date.now(), fired: nemesis.fired().length, source: system.watch.sourceSaves().length, log: await dump.look(), ownEnds: ownEnds(system) }
       const driver = createDriver(system, createChance(seed + 1))
       try {

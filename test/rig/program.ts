@@ -13,6 +13,8 @@ export interface Program {
   start (environment?: Readonly<Record<string, string>>): void
   /** Gives false when it did not run. */
   signal (name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): boolean
+  /** Ends it in order and starts it with these variables. */
+  restart (environment: Readonly<Record<string, string>>): void
   /** Kills it for good and waits until it is gone. */
   end (): Promise<void>
   /** How often it ended without a signal of ours. */
@@ -66,6 +68,11 @@ export function createProgram (options: { name: string, args: readonly string[],
       if (!runs()) return false
       if (signal === 'SIGKILL') isKilled = true
       return child?.kill(signal) === true
+    },
+    restart (environment) {
+      isKilled = true
+      if (runs()) child?.kill('SIGTERM')
+      start(environment)
     },
     async end () {
       isOver = true
