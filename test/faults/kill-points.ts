@@ -1,7 +1,7 @@
 // Each named fail-point with a kill and with an error at it, under a small work load; all oracles after each round.
 // A round arms one point in each kind of process, so that four come at a time. A point that is never reached makes the run void.
 //
-//   npm run faults:points     about 25 minutes
+//   npm run faults:points     about 16 minutes
 //   … -- --only K11,K30
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

@@ -45,7 +45,7 @@ function section (title: string, result: CampaignResult): string {
     ['503 and 429 answers, ordered by the rig or not', sum(seed => seed.refused)], ['of these by our doing (I12)', count(findings, ['I12'])],
     ['budget of the target used, least to most', `${percent(Math.min(...seeds.map(seed => seed.budgetUse)))} to ${percent(most(seed => seed.budgetUse))}`],
     ['longest stall: a save until the target had it', seconds(most(seed => seed.longestStallMs))], ['longest drain after the last heal', seconds(most(seed => seed.drainMs))],
-    ['longest wait for a new deal after the last heal', seconds(most(seed => seed.probeMs ?? Infinity))], ['processes that ended by themselves and were started again', sum(seed => seed.ownEnds.length)], ['most memory of a process', `${most(seed => seed.mostMb)} MB`]
+    ['longest wait for a new deal after the last heal', seconds(most(seed => seed.probeMs ?? Infinity))], ['processes that ended by themselves and were started again', sum(seed => seed.ownEnds.filter(end => !end.includes('"failpoint"')).length)], ['most memory of a process', `${most(seed => seed.mostMb)} MB`]
   ]
   return [
     `## ${title}`, '', ...result.isVoid.map(why => `**Void: ${why}.**\n`), '| what | measured |', '|---|---|', ...rows.map(([name, value]) => `| ${name} | ${value} |`), '',
