@@ -1,4 +1,8 @@
 import { monotonicMs } from '../platform/clock.ts'
+import { createRecordBook } from './records/book.ts'
+import type { RecordBook } from './records/book.ts'
+import type { RecordJob } from './records/record.ts'
+import type { DealInHand } from './source.ts'
 import { createUnknownBox } from './unknown.ts'
 import type { UnknownBox } from './unknown.ts'
 import type { Claim, Planned } from './work.ts'
@@ -13,26 +17,32 @@ export interface Memory {
   readonly toLookUp: Planned[]
   /** Claims of this epoch that this process knows of, by attempt. */
   readonly held: Map<string, Claim>
-  readonly unknown: UnknownBox
+  readonly unknown: UnknownBox<Planned>
+  /** The contacts and companies in hand, and the deals that wait for them. */
+  readonly book: RecordBook<DealInHand>
   /** How many deals are being read now. */
   reading: number
-  /** How many writes wait to be sent. */
+  /** How many deals and records wait to be sent, or wait for such. */
   queued (): number
+  /** How many of them a request could take now. */
+  sendable (): number
   /** Notes the moment since which the oldest queued write waits for a full load. */
   startWaiting (): void
   waitedMs (): number
   forget (): void
 }
 
-export function createMemory (unknownWaitMs: number): Memory {
+export function createMemory (how: { readonly unknownWaitMs: number, readonly matchKeys: (job: RecordJob) => readonly string[] }): Memory {
   const ready: Planned[] = []
   const toLookUp: Planned[] = []
   const held = new Map<string, Claim>()
-  const unknown = createUnknownBox(unknownWaitMs)
+  const unknown = createUnknownBox<Planned>(how.unknownWaitMs)
+  const book = createRecordBook<DealInHand>(how)
   let waitingSince = 0
   return {
-    owned: null, ready, toLookUp, held, unknown, reading: 0,
-    queued: () => ready.length + toLookUp.length,
+    owned: null, ready, toLookUp, held, unknown, book, reading: 0,
+    queued: () => ready.length + toLookUp.length + book.waiting.size + book.size(),
+    sendable: () => ready.length + toLookUp.length + book.queue.length,
     startWaiting () { waitingSince = monotonicMs() },
     waitedMs: () => monotonicMs() - waitingSince,
     forget () {
@@ -40,6 +50,7 @@ export function createMemory (unknownWaitMs: number): Memory {
       toLookUp.length = 0
       held.clear()
       unknown.clear()
+      book.clear()
     }
   }
 }

@@ -41,7 +41,7 @@ test('what a target portal answers decides what becomes of each deal of a reques
   const limiter = createLimiter(redis, { portal: `main-${process.pid}`, address: 'test', limits: { per_second: 1000, burst: 10000 } })
   const client = createPortalClient({ name: 'main', restUrl: main.restUrl, outgoing, limiter, breaker: createBreaker(), meter: { observe: () => undefined } })
   const send = async (writes: readonly Planned[], lookUps: readonly Planned[] = []): Promise<LoadResult> =>
-    await sendLoad(client, { writes, lookUps }, { slot: await limiter.slot(AbortSignal.timeout(10_000)), notAfter: Infinity, epoch: 1, targetMissing: () => 'park' })
+    await sendLoad(client, { writes, lookUps, records: [] }, { slot: await limiter.slot(AbortSignal.timeout(10_000)), notAfter: Infinity, epoch: 1, targetMissing: () => 'park' })
   const told = (result: LoadResult): (string | undefined)[] => result.outcomes.map(o => o.event?.type)
 
   await t.test('a command refused for its values parks its deal, and the others land', async () => {
@@ -94,12 +94,12 @@ test('what a target portal answers decides what becomes of each deal of a reques
   })
   await t.test('a request after its deadline is not written, and nothing happened', async () => {
     const before = main.stats().requests
-    const result = await sendLoad(client, { writes: [planned('too late')], lookUps: [] }, { slot: await limiter.slot(AbortSignal.timeout(10_000)), notAfter: 0, epoch: 1, targetMissing: () => 'park' })
+    const result = await sendLoad(client, { writes: [planned('too late')], lookUps: [], records: [] }, { slot: await limiter.slot(AbortSignal.timeout(10_000)), notAfter: 0, epoch: 1, targetMissing: () => 'park' })
     assert.deepEqual([told(result), main.stats().requests], [[undefined], before])
   })
   await t.test('a look-up rides in the request of other deals, and text that looks like a reference travels alone', () => {
     const ready = [planned('a'), planned('$result[c1][item][id]'), planned('b')]
-    const toLookUp = [planned('new')]
-    assert.deepEqual([takeLoad(ready, toLookUp), takeLoad(ready, toLookUp), takeLoad(ready, toLookUp)].map(load => [load.writes.length, load.lookUps.length]), [[1, 1], [1, 0], [1, 0]])
+    const queues = { ready, toLookUp: [planned('new')], book: { queue: [] } }
+    assert.deepEqual([takeLoad(queues), takeLoad(queues), takeLoad(queues)].map(load => [load.writes.length, load.lookUps.length]), [[1, 1], [1, 0], [1, 0]])
   })
 })

@@ -9,29 +9,41 @@ import type { Fate } from '../bitrix24/response.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import { failed, parked, succeeded, superseded, waitAgain } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
+import type { RecordJob, RecordResult } from './records/record.ts'
+import { isAlone, judgeRecords, recordCommands, takeRecords } from './records/travel.ts'
 import type { Planned } from './work.ts'
 
-/** One request to the target: up to 50 commands, of which one may be the look-up for creates of the next request. */
-export interface Load { readonly writes: readonly Planned[], readonly lookUps: readonly Planned[] }
+/**
+ * One request to the target: up to 50 commands, of which one may be the look-up for creates of the next request, and some may be
+ * about contacts and companies that deals of later requests need.
+ */
+export interface Load { readonly writes: readonly Planned[], readonly lookUps: readonly Planned[], readonly records: readonly RecordJob[] }
 
 /** What came of it. `unknown` writes may have had their effect; `found` is null when the look-up itself failed. */
 export interface LoadResult {
   readonly outcomes: readonly Outcome[]
   readonly unknown: readonly Planned[]
   readonly found: ReadonlyMap<string, TargetDeal> | null
+  readonly records: readonly RecordResult[]
   readonly portalFailure: Failure | null
 }
 
+// At least so much of a request is for records: deals that have none must not keep those that do from ever being complete.
+const RECORD_ROOM = 25
+
 /**
- * Takes the next load off the queues: 50 writes, or 49 and a look-up of up to 50 creates (which costs next to nothing
- * there). A write whose text looks like a batch reference travels alone.
+ * Takes the next load off the queues: up to 50 commands, first about records, since deals wait for them. A look-up of up to 50
+ * creates costs one command. A write whose text looks like a batch reference travels alone.
  */
-export function takeLoad (ready: Planned[], toLookUp: Planned[]): Load {
+export function takeLoad ({ ready, toLookUp, book }: { readonly ready: Planned[], readonly toLookUp: Planned[], readonly book: { readonly queue: RecordJob[] } }): Load {
+  const deals = ready.length + Math.min(1, toLookUp.length)
+  const records = takeRecords(book.queue, Math.max(RECORD_ROOM, BATCH_SIZE - deals))
+  if (isAlone(records[0])) return { writes: [], lookUps: [], records }
   const alone = ready.findIndex(p => mustTravelAlone(p.write))
-  if (alone === 0) return { writes: ready.splice(0, 1), lookUps: [] }
+  if (alone === 0 && records.length === 0) return { writes: ready.splice(0, 1), lookUps: [], records }
   const lookUps = toLookUp.splice(0, BATCH_SIZE)
-  const room = lookUps.length > 0 ? BATCH_SIZE - 1 : BATCH_SIZE
-  return { writes: ready.splice(0, alone === -1 ? room : Math.min(room, alone)), lookUps }
+  const room = BATCH_SIZE - recordCommands(records).size - (lookUps.length > 0 ? 1 : 0)
+  return { writes: ready.splice(0, alone === -1 ? room : Math.min(room, alone)), lookUps, records }
 }
 
 /**
@@ -52,29 +64,34 @@ export function takeHeld (ready: Planned[], toLookUp: Planned[], client: Pick<Po
 
 /** Sends one load whose intents are committed. Each command's fate is known by its key. */
 export async function sendLoad (client: PortalClient, load: Load, how: { slot: Slot, notAfter: number, epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): Promise<LoadResult> {
-  const { writes, lookUps } = load
-  const options = { intent: writes.length > 0 ? 'write' as const : 'read' as const, slot: how.slot, notAfter: how.notAfter, headers: { 'x-dealbridge-epoch': String(how.epoch) } }
-  const only = writes[0]
-  if (writes.length === 1 && lookUps.length === 0 && only !== undefined) {
-    const { method, params } = writeCommand(only.write)
-    const answer = await client.call(method, params, options)
+  const { writes, lookUps, records } = load
+  const isWrite = writes.length > 0 || records.some(job => job.write !== null)
+  const options = { intent: isWrite ? 'write' as const : 'read' as const, slot: how.slot, notAfter: how.notAfter, headers: { 'x-dealbridge-epoch': String(how.epoch) } }
+  const commands = commandsOf(load)
+  const look = lookUps.length > 0
+  const [only] = commands.size === 1 && isWrite ? commands.values() : []
+  if (only !== undefined) {
+    const answer = await client.call(only.method, only.params, options)
     const fate: Fate = answer.kind === 'ok' ? { kind: 'ok', result: answer.result, time: answer.time } : answer
-    return { ...judgeWrites(writes, () => fate, how), found: null }
+    return judge(load, () => fate, how)
   }
-  const commands = new Map<string, Command>(writes.map((p, i) => [`w${i}`, writeCommand(p.write)]))
-  if (lookUps.length > 0) commands.set('look', lookUpCommand(lookUps.map(originOf)))
   const answer = await client.batch(commands, options)
-  if (answer.kind === 'failed') {
-    const fate: Fate = answer
-    return { ...judgeWrites(writes, () => fate, how), found: null, portalFailure: portalFailure(fate) }
-  }
-  const look = lookUps.length > 0 ? answer.fate('look') : undefined
-  const judged = judgeWrites(writes, i => answer.fate(`w${i}`), how)
-  return {
-    ...judged,
-    found: look?.kind === 'ok' ? readLookUp(look.result) ?? null : null,
-    portalFailure: judged.portalFailure ?? (look === undefined ? null : portalFailure(look))
-  }
+  const fate = answer.kind === 'failed' ? (): Fate => answer : answer.fate
+  const found = look && answer.kind === 'ok' ? answer.fate('look') : undefined
+  return { ...judge(load, fate, how), ...found?.kind === 'ok' ? { found: readLookUp(found.result) ?? null } : {} }
+}
+
+function commandsOf ({ writes, lookUps, records }: Load): Map<string, Command> {
+  const commands = new Map<string, Command>([...recordCommands(records), ...writes.map((p, i): [string, Command] => [`w${i}`, writeCommand(p.write)])])
+  if (lookUps.length > 0) commands.set('look', lookUpCommand(lookUps.map(originOf)))
+  return commands
+}
+
+function judge (load: Load, fate: (key: string) => Fate, how: { epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): LoadResult {
+  const judged = judgeWrites(load.writes, i => fate(`w${i}`), how)
+  const records = judgeRecords(load.records, fate)
+  const refusals = [...load.lookUps.length > 0 ? [portalFailure(fate('look'))] : [], ...records.map(result => result.kind === 'failed' && result.failure.class === 'portal' ? result.failure : null)]
+  return { ...judged, records, found: null, portalFailure: judged.portalFailure ?? refusals.find(refusal => refusal !== null) ?? null }
 }
 
 export function originOf (planned: Planned): string {
