@@ -56,9 +56,9 @@ interface Request {
 
 const DEALS = ['11', '12']
 const PORTAL = 'acme'
-const LONGEST_STEPS = 6000
+const LONGEST_STEPS = 3000
 const FAULTY_STEPS = 400
-const refused: Failure = { class: 'throttled', code: 'OPERATION_TIME_LIMIT', detail: 'The method has no time left.', waitMs: 300 }
+const refused: Failure = { class: 'throttled', code: 'OPERATION_TIME_LIMIT', detail: 'The method has no time left.', waitMs: 50 }
 
 class Broken extends Error {}
 
@@ -98,6 +98,8 @@ function createWorld (stage: Stage, scenario: Scenario, seed: number, bug: World
   let broken: string | null = null
   let calm = scenario.linked === true
   let started = 0
+  let taken = 0
+  const nextChange = new Map<string, number>()
 
   const breaks = (why: string): void => { broken ??= why }
   const say = (line: string): void => { trace.push(`${String(time.nowMs() - BEGIN_MS).padStart(6)} ${line}`) }
@@ -157,7 +159,7 @@ function createWorld (stage: Stage, scenario: Scenario, seed: number, bug: World
     const states = source.deals.get(dealId) ?? []
     const last = source.current(dealId)
     const before = states.at(-2)
-    if (before === undefined || !has('lag') || time.nowMs() >= last.second + 1000 || !chance.isTrue(0.5)) return last
+    if (before === undefined || !has('lag') || time.nowMs() >= last.second + 1000 || !chance.isTrue(0.7)) return last
     take('lag')
     say(`a read of ${dealId} shows ${before.value}, which is not the last`)
     return before
@@ -230,6 +232,8 @@ function createWorld (stage: Stage, scenario: Scenario, seed: number, bug: World
     if (value === undefined) return
     source.change(dealId, value, time.nowMs())
     hooks.push(dealId)
+    // Sometimes at once, sometimes in the middle of the transfer, sometimes after it.
+    nextChange.set(dealId, taken + chance.pick([2, chance.below(40), chance.below(120)]))
     say(`${dealId} becomes ${value}`)
   }
 
@@ -272,24 +276,31 @@ function createWorld (stage: Stage, scenario: Scenario, seed: number, bug: World
   }
 
   const begin = (): void => { processes.push(startProcess(`dispatcher ${started += 1}`, surroundings)) }
+  /** How telling a crash or a stop of the process is now: most with a request on the wire, least while it waits for work. */
+  function sharpness (owner: Owner): number {
+    if (requests.some(request => request.owner === owner && request.answer !== null && [...request.commands.values()].some(isWrite))) return 8
+    return gates.waiting().some(gate => gate.owner === owner && /reads acme|hears|sends|intents|appends|settle/.test(gate.label)) ? 0.6 : 0.01
+  }
   const alive = (): Process[] => processes.filter(process => !process.owner.dead)
   const awake = (owner: Owner): boolean => owner.frozenUntil <= time.nowMs()
 
   /** Every step that may be taken now, with its weight. */
   function steps (): { weight: number, take: () => Promise<void> | void }[] {
     const all: { weight: number, take: () => Promise<void> | void }[] = gates.waiting().filter(gate => awake(gate.owner)).map((gate: Gate) => ({ weight: 10, take () { say(gate.label); gates.open(gate) } }))
-    for (const request of requests) all.push({ weight: 4, take: () => meetFate(request, false) })
+    // Nobody hears the answer any more: the effect, if one comes, comes late.
+    for (const request of requests) all.push({ weight: request.answer === null || request.owner.dead ? 0.1 : 4, take: () => meetFate(request, false) })
     if (hooks.length > 0) all.push({ weight: 4, take: deliver })
     if (alive().length < scenario.processes) all.push({ weight: 1, take () { say('another dispatcher starts'); begin() } })
     if (calm) return all
-    const changing = DEALS.filter(id => (source.deals.get(id) ?? []).length < scenario.values.length)
-    if (changing.length > 0) all.push({ weight: 2, take: () => change(chance.pick(changing)) })
+    const changing = DEALS.filter(id => (source.deals.get(id) ?? []).length < scenario.values.length && (nextChange.get(id) ?? 0) <= taken)
+    if (changing.length > 0) all.push({ weight: 20, take: () => change(chance.pick(changing)) })
     if (scenario.noSweep !== true) all.push({ weight: 0.3, take: sweep })
-    const hop = Math.min(chance.pick([20, 120, 350]), ...requests.map(request => request.dueBy - time.nowMs()))
+    const hop = Math.min(chance.pick([10, 60, 250]), ...requests.map(request => request.dueBy - time.nowMs()))
     if (hop > 0) all.push({ weight: 2, take: () => time.moveTo(time.nowMs() + hop) })
     for (const { owner, crash } of alive()) {
-      if (has('crash')) all.push({ weight: 0.4, take () { take('crash'); say(`${owner.name} is killed`); crash() } })
-      if (has('freeze') && awake(owner)) all.push({ weight: 0.4, take () { take('freeze'); owner.frozenUntil = time.nowMs() + chance.pick([400, 1300, 2600]); say(`${owner.name} stands still until ${owner.frozenUntil - BEGIN_MS}`) } })
+      const weight = sharpness(owner)
+      if (has('crash')) all.push({ weight, take () { take('crash'); say(`${owner.name} is killed`); crash() } })
+      if (has('freeze') && awake(owner)) all.push({ weight, take () { take('freeze'); owner.frozenUntil = time.nowMs() + chance.pick([700, 2600, 9000]); say(`${owner.name} stands still until ${owner.frozenUntil - BEGIN_MS}`) } })
     }
     const standing = target.copies.filter(copy => copy.alive)
     if (has('person') && standing.length > 0) all.push({ weight: 0.5, take () { take('person'); const copy = chance.pick(standing); copy.alive = false; removed.add(copy.origin); say(`a person deletes the copy of ${copy.origin}`) } })
@@ -323,6 +334,7 @@ function createWorld (stage: Stage, scenario: Scenario, seed: number, bug: World
       await gates.still()
       if (broken !== null) throw new Broken(broken)
       if (n % 20 === 0 && await until()) return true
+      taken += 1
       await step()
     }
     return false

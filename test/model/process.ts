@@ -41,13 +41,16 @@ export interface Surroundings {
   readonly bug: Bug
 }
 
-/** The effect of a write comes within this, as a portal cuts a request after its limit; only the order of the times matters. */
-export const LATE_MS = 1000
-export const WAIT_MS = 1500
-const LEASE = { ttlMs: 1000, renewMs: 300, marginMs: 100, standByMs: 200 }
+/**
+ * The effect of a write comes within LATE_MS, as a portal cuts a request after its limit, and the wait is longer than that,
+ * the lease shorter. Only the order of the times matters: with smaller ones a play has fewer idle steps.
+ */
+export const LATE_MS = 3000
+const WAIT_MS = 4000
+const LEASE = { ttlMs: 2000, renewMs: 600, marginMs: 200, standByMs: 300 }
 
 /** A dispatcher as a process of its own: its pool, its timers, its place in the group. */
-export interface Process { readonly owner: Owner, crash (): void, end (): Promise<void> }
+export interface Process { readonly owner: Owner, readonly crash: () => void, readonly end: () => Promise<void> }
 
 export function startProcess (name: string, world: Surroundings): Process {
   const owner: Owner = { name, frozenUntil: 0, dead: false }
