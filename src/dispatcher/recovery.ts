@@ -4,7 +4,7 @@ import { now } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
 import { unknownEvent } from './outcome.ts'
-import { readCheckpoints, saveCheckpoint } from './sql/inbox.ts'
+import { readCheckpoints, saveCheckpoints } from './sql/inbox.ts'
 import { markUnknown, openIntents } from './sql/intent.ts'
 import { settleAgain, settleEnds } from './sql/settle.ts'
 import type { Planned } from './work.ts'
@@ -34,7 +34,7 @@ export async function recover (deps: { log: EventLog, pool: Pool, logger: Logger
   await Promise.all(fresh.map(p => log.append(unknownEvent(p, { reason: 'owner_gone', lookUpAt: now() + deps.waitMs }, lease.epoch))))
   await markUnknown(pool, fresh.map(p => p.claim.attemptId))
   if (left.length > 0) logger.log('warning', 'intents_unknown', { target: lease.target, epoch: lease.epoch, count: left.length })
-  for (const [partition, next] of ends) await saveCheckpoint(pool, { topic: checkpoint, partition, next })
+  await saveCheckpoints(pool, checkpoint, ends)
   return left.map(intent => intent.planned)
 }
 

@@ -27,6 +27,13 @@ export async function saveCheckpoint (db: Queryable, at: { topic: string, partit
     on conflict (topic, partition) do update set next_offset = greatest(dispatch.checkpoint.next_offset, excluded.next_offset)`, [at.topic, at.partition, at.next])
 }
 
+/** Saves the checkpoints of all partitions of a topic at once. */
+export async function saveCheckpoints (db: Queryable, topic: string, next: ReadonlyMap<number, bigint>): Promise<void> {
+  await db.query(`
+    insert into dispatch.checkpoint (topic, partition, next_offset) select $1, partition, next from unnest($2::integer[], $3::bigint[]) as s (partition, next)
+    on conflict (topic, partition) do update set next_offset = greatest(dispatch.checkpoint.next_offset, excluded.next_offset)`, [topic, [...next.keys()], [...next.values()]])
+}
+
 /** The checkpoints of a topic by partition. */
 export async function readCheckpoints (db: Queryable, topic: string): Promise<Map<number, bigint>> {
   const { rows } = await db.query<{ partition: number, next_offset: bigint }>('select partition, next_offset from dispatch.checkpoint where topic = $1', [topic])
