@@ -26,6 +26,7 @@ const HELP = `dealbridge: moves deals between Bitrix24 portals
   status --config F       one screen: signals, landed, waiting, deferred, parked, unknown, lag, budgets
   parked list|show|release|skip|hold --config F
                           shows deals that wait for a person, and orders another attempt
+  duplicates --config F   what stands more than once in a target, and which copy to keep
   simulate --config S     runs simulated portals
 
   --json                  the result as one JSON object, the last line of standard output
@@ -55,6 +56,7 @@ async function main (argv: string[]): Promise<number> {
   if (command === 'parts') return await partsCommand(rest)
   if (command === 'parked') return await (await import('../cli/parked/command.ts')).parkedCommand(rest, load)
   if (command === 'status') return await (await import('../cli/status/command.ts')).statusCommand(rest, load)
+  if (command === 'duplicates') return await (await import('../cli/duplicates/command.ts')).duplicatesCommand(rest, load)
   if (command === undefined || command === '--help' || command === 'help' || rest.includes('--help')) {
     print(HELP)
     return command === undefined ? 2 : 0
