@@ -17,6 +17,8 @@ export interface Limiter {
   slot (signal: AbortSignal): Promise<Slot>
   /** Tells that the portal answered "too many requests": the bucket counts as full for `pauseMs`. */
   refused (pauseMs: number): Promise<void>
+  /** Takes nothing: the budget becomes known, and what this process knows of it stays fresh. */
+  beat (): Promise<void>
   /** `shared` while Redis answers, `local` while the small local bucket is in use. */
   mode (): 'shared' | 'local'
 }
@@ -84,6 +86,7 @@ export function createLimiter (redis: Redis, options: { portal: string, address:
   return {
     slot,
     refused: async (pauseMs) => { await call(0, Math.max(1, Math.round(pauseMs))).catch(() => undefined) },
+    beat: async () => { await call(0, 0).catch(() => undefined) },
     mode: () => lastMode
   }
 }

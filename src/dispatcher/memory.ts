@@ -1,4 +1,5 @@
 import { monotonicMs } from '../platform/clock.ts'
+import type { Held } from './ahead.ts'
 import { createUnknownBox } from './unknown.ts'
 import type { UnknownBox } from './unknown.ts'
 import type { Claim, Planned } from './work.ts'
@@ -14,10 +15,12 @@ export interface Memory {
   /** Claims of this epoch that this process knows of, by attempt. */
   readonly held: Map<string, Claim>
   readonly unknown: UnknownBox
-  /** How many deals are being read now. */
-  reading: number
+  /** Claims that are being read now, by source portal, and since when (monotonic ms). A portal has one read at a time. */
+  readonly reads: Map<string, { readonly claims: readonly Claim[], readonly since: number }>
   /** How many writes wait to be sent. */
   queued (): number
+  /** The deals that are being read or wait to be sent. */
+  ahead (): Held[]
   /** Notes the moment since which the oldest queued write waits for a full load. */
   startWaiting (): void
   waitedMs (): number
@@ -28,11 +31,16 @@ export function createMemory (unknownWaitMs: number): Memory {
   const ready: Planned[] = []
   const toLookUp: Planned[] = []
   const held = new Map<string, Claim>()
+  const reads: Memory['reads'] = new Map()
   const unknown = createUnknownBox(unknownWaitMs)
   let waitingSince = 0
   return {
-    owned: null, ready, toLookUp, held, unknown, reading: 0,
+    owned: null, ready, toLookUp, held, unknown, reads,
     queued: () => ready.length + toLookUp.length,
+    ahead: () => [
+      ...[...ready, ...toLookUp].map(({ claim }) => ({ lane: claim.lane, portal: claim.portal, since: null })),
+      ...[...reads.values()].flatMap(({ claims, since }) => claims.map(({ lane, portal }) => ({ lane, portal, since })))
+    ],
     startWaiting () { waitingSince = monotonicMs() },
     waitedMs: () => monotonicMs() - waitingSince,
     forget () {

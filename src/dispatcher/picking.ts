@@ -1,15 +1,18 @@
+import { monotonicMs } from '../platform/clock.ts'
+import { createAhead } from './ahead.ts'
 import type { EngineContext } from './context.ts'
 import { recover } from './recovery.ts'
 import { readAndDecide } from './source.ts'
-import { freeOrphans } from './sql/claim.ts'
+import { countDue, freeFormer, freeOrphans } from './sql/claim.ts'
 import type { Claim, Planned } from './work.ts'
 
-const QUEUE = 300
-const LEAST_ROOM = 50
+/** Counting stops here: no round takes more of one portal. */
+const MOST = 300
 
 /** The step that takes up due work: follows the lease, asks for unknown outcomes whose wait is over, claims, reads and decides. */
 export function createPicking (context: EngineContext, isDraining: () => boolean): () => Promise<void> {
   const { target, lease, lanes, pool, log, logger, telemetry, parts, memory, signal } = context
+  const ahead = createAhead(context.quotas)
   let doubt = false
 
   /** Follows the lease: at a gain it recovers, at a loss it forgets everything it held in memory. */
@@ -24,24 +27,28 @@ export function createPicking (context: EngineContext, isDraining: () => boolean
     return epoch
   }
 
-  /** Claims as much as fits. After a claim whose answer was lost, what no memory holds is freed first. */
+  /** Claims as much as fits, by fair share. After a claim whose answer was lost, what no memory holds is freed first. */
   async function claim (epoch: number): Promise<Claim[]> {
-    const room = QUEUE - memory.queued() - memory.reading
-    if (room < LEAST_ROOM) return []
+    await freeFormer(pool, { target, epoch })
+    const takes = ahead.choose(await countDue(pool, { target, most: MOST, stopped: lanes.stopped() }), memory.ahead(), monotonicMs())
+    if (takes.length === 0) return []
     doubt = true
-    const claims = await parts.claimDue(pool, { target, epoch, limit: room, stopped: lanes.stopped() })
+    const claims = await parts.claimDue(pool, { target, epoch, takes })
     doubt = false
     for (const each of claims) memory.held.set(each.attemptId, each)
     return claims
   }
 
   async function read (claims: readonly Claim[], epoch: number): Promise<void> {
-    memory.reading += claims.length
-    const result = await readAndDecide(claims, { lanes, route: context.routes.get(claims[0]?.portal ?? ''), epoch, signal }).finally(() => { memory.reading -= claims.length })
+    const { portal = '' } = claims[0] ?? {}
+    const reading = { claims, since: monotonicMs() }
+    memory.reads.set(portal, reading)
+    const result = await readAndDecide(claims, { lanes, route: context.routes.get(portal), epoch, signal }).finally(() => { if (memory.reads.get(portal) === reading) memory.reads.delete(portal) })
     if (memory.owned !== epoch) return
     if (memory.queued() === 0) memory.startWaiting()
     for (const planned of result.planned) (parts.mustLookUp(planned) ? memory.toLookUp : memory.ready).push(planned)
     context.sendBell.ring()
+    context.pickBell.ring()
     await context.settle(result.outcomes)
   }
 

@@ -6,8 +6,9 @@ import { monotonicMs, now } from '../platform/clock.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { EngineContext } from './context.ts'
 import { failed, unknownEvent, waitAgain } from './outcome.ts'
-import { originOf, takeHeld, takeLoad } from './target.ts'
+import { canSend, methodsOf, originOf, takeHeld, takeLoad } from './target.ts'
 import type { Load, LoadResult } from './target.ts'
+import { createTurns } from './turns.ts'
 import type { Planned } from './work.ts'
 
 const IN_FLIGHT = 4
@@ -23,13 +24,14 @@ interface Sent { readonly epoch: number, readonly slot: Slot, readonly client: P
 /** The step that sends one load to the target: slot, then intent, then call, then outcomes. */
 export function createSending (context: EngineContext): () => Promise<void> {
   const { target, lease, lanes, pool, parts, memory, sendBell, signal } = context
+  const [turns, lookUpTurns] = [createTurns(context.quotas), createTurns(context.quotas)]
   let inFlight = 0
 
   /** The client while a load may be sent now; else how long to wait for that. */
   function mayBegin (epoch: number | null): PortalClient | number {
     if (memory.queued() === 0 || inFlight >= IN_FLIGHT || epoch === null || epoch !== memory.owned || lanes.isStopped(target)) return IDLE_MS
     // A request spends a slot whatever it carries: while more deals are being read, wait a moment for a full one.
-    if (memory.reading > 0 && memory.ready.length < FULL_LOAD && memory.waitedMs() < FILL_MS) return 20
+    if (memory.reads.size > 0 && memory.ready.length < FULL_LOAD && memory.waitedMs() < FILL_MS) return 20
     return lanes.client(target) ?? IDLE_MS
   }
 
@@ -39,13 +41,16 @@ export function createSending (context: EngineContext): () => Promise<void> {
     if (typeof client === 'number' || epoch === null) return sendBell.wait(typeof client === 'number' ? client : IDLE_MS)
     const waiting = takeHeld(memory.ready, memory.toLookUp, client)
     if (waiting.length > 0) return context.track(context.settle(waiting))
+    if (!canSend(memory.ready, memory.toLookUp, client)) return sendBell.wait(IDLE_MS)
     // The slot comes before the intent: a wait for it must not eat the send window.
     const slot = await client.limiter.slot(signal)
     if (lease.epoch() !== epoch || memory.owned !== epoch) return
-    const load = takeLoad(memory.ready, memory.toLookUp)
+    const load = takeLoad(memory.ready, memory.toLookUp, { client, turns, lookUpTurns })
+    if (load.writes.length + load.lookUps.length === 0) return
+    const end = client.begin(methodsOf(load))
     memory.startWaiting()
     inFlight += 1
-    context.track(deliver(load, { epoch, slot, client }).finally(() => { inFlight -= 1; sendBell.ring() }))
+    context.track(deliver(load, { epoch, slot, client }).finally(() => { end(); inFlight -= 1; sendBell.ring() }))
   }
 
   async function deliver (load: Load, how: Sent): Promise<void> {
@@ -76,7 +81,7 @@ export function createSending (context: EngineContext): () => Promise<void> {
     const { found, portalFailure } = result
     if (portalFailure !== null) lanes.stop(target, portalFailure)
     const again = found === null ? load.lookUps.map(p => failed(p.claim, portalFailure ?? UNANSWERED, epoch)) : []
-    if (found !== null && memory.owned === epoch) for (const planned of load.lookUps) memory.ready.push(afterLookUp(planned, found))
+    if (found !== null && memory.owned === epoch) for (const planned of load.lookUps) (result.isPageFull && !found.has(originOf(planned)) ? memory.toLookUp : memory.ready).push(afterLookUp(planned, found))
     sendBell.ring()
     await Promise.all([context.settle([...result.outcomes, ...again]), takeUnknown(result.unknown, epoch)])
   }

@@ -3,12 +3,13 @@ import { BATCH_SIZE } from '../bitrix24/batch.ts'
 import type { Command } from '../bitrix24/batch.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import type { Slot } from '../bitrix24/limiter.ts'
-import { LOOK_UP_METHOD, lookUpCommand, readItem, readLookUp } from '../bitrix24/read.ts'
+import { LOOK_UP_METHOD, isPageFull, lookUpCommand, readItem, readLookUp } from '../bitrix24/read.ts'
 import type { TargetDeal } from '../bitrix24/read.ts'
 import type { Fate } from '../bitrix24/response.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import { failed, parked, succeeded, superseded, waitAgain } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
+import type { Turns } from './turns.ts'
 import type { Planned } from './work.ts'
 
 /** One request to the target: up to 50 commands, of which one may be the look-up for creates of the next request. */
@@ -19,19 +20,48 @@ export interface LoadResult {
   readonly outcomes: readonly Outcome[]
   readonly unknown: readonly Planned[]
   readonly found: ReadonlyMap<string, TargetDeal> | null
+  /** The look-up gave a whole page: what it does not name may stand on the next one, and is looked up again. */
+  readonly isPageFull: boolean
   readonly portalFailure: Failure | null
 }
 
+/** Creates that one look-up asks for. It answers a page of 50, of creates mostly none, so it costs next to nothing (decision 0009). */
+const LOOK_UP_SIZE = 200
+
 /**
- * Takes the next load off the queues: 50 writes, or 49 and a look-up of up to 50 creates (which costs next to nothing
- * there). A write whose text looks like a batch reference travels alone.
+ * Takes the next load off the queues: 50 writes, or 49 and a look-up, and of no method more than its time has room for.
+ * A write whose text looks like a batch reference travels alone.
  */
-export function takeLoad (ready: Planned[], toLookUp: Planned[]): Load {
-  const alone = ready.findIndex(p => mustTravelAlone(p.write))
-  if (alone === 0) return { writes: ready.splice(0, 1), lookUps: [] }
-  const lookUps = toLookUp.splice(0, BATCH_SIZE)
-  const room = lookUps.length > 0 ? BATCH_SIZE - 1 : BATCH_SIZE
-  return { writes: ready.splice(0, alone === -1 ? room : Math.min(room, alone)), lookUps }
+export function takeLoad (ready: Planned[], toLookUp: Planned[], how: { client: Pick<PortalClient, 'room'>, turns: Turns, lookUpTurns: Turns }): Load {
+  const lookUps = how.client.room(LOOK_UP_METHOD) > 0 ? how.lookUpTurns.take(toLookUp, LOOK_UP_SIZE) : []
+  const writes = how.turns.take(ready, lookUps.length > 0 ? BATCH_SIZE - 1 : BATCH_SIZE, roomBy(how.client))
+  const alone = writes.findIndex(p => mustTravelAlone(p.write))
+  if (alone === -1) return { writes, lookUps }
+  ready.unshift(...writes.splice(Math.max(1, alone)))
+  if (alone > 0) return { writes, lookUps }
+  toLookUp.unshift(...lookUps)
+  return { writes, lookUps: [] }
+}
+
+/** Lets through as many writes of each method as its time has room for. */
+function roomBy (client: Pick<PortalClient, 'room'>): (planned: Planned) => boolean {
+  const left = new Map<string, number>()
+  return ({ write }) => {
+    const method = writeMethod(write)
+    const room = left.get(method) ?? client.room(method)
+    left.set(method, room - 1)
+    return room > 0
+  }
+}
+
+/** Whether a load taken now would carry anything: calls under way may have taken the rest of a method's time. */
+export function canSend (ready: readonly Planned[], toLookUp: readonly Planned[], client: Pick<PortalClient, 'room'>): boolean {
+  return ready.some(roomBy(client)) || (toLookUp.length > 0 && client.room(LOOK_UP_METHOD) > 0)
+}
+
+/** The methods of a load's commands, one entry each. */
+export function methodsOf ({ writes, lookUps }: Load): string[] {
+  return ['batch', ...writes.map(p => writeMethod(p.write)), ...lookUps.length > 0 ? [LOOK_UP_METHOD] : []]
 }
 
 /**
@@ -59,20 +89,21 @@ export async function sendLoad (client: PortalClient, load: Load, how: { slot: S
     const { method, params } = writeCommand(only.write)
     const answer = await client.call(method, params, options)
     const fate: Fate = answer.kind === 'ok' ? { kind: 'ok', result: answer.result, time: answer.time } : answer
-    return { ...judgeWrites(writes, () => fate, how), found: null }
+    return { ...judgeWrites(writes, () => fate, how), found: null, isPageFull: false }
   }
   const commands = new Map<string, Command>(writes.map((p, i) => [`w${i}`, writeCommand(p.write)]))
   if (lookUps.length > 0) commands.set('look', lookUpCommand(lookUps.map(originOf)))
   const answer = await client.batch(commands, options)
   if (answer.kind === 'failed') {
     const fate: Fate = answer
-    return { ...judgeWrites(writes, () => fate, how), found: null, portalFailure: portalFailure(fate) }
+    return { ...judgeWrites(writes, () => fate, how), found: null, isPageFull: false, portalFailure: portalFailure(fate) }
   }
   const look = lookUps.length > 0 ? answer.fate('look') : undefined
   const judged = judgeWrites(writes, i => answer.fate(`w${i}`), how)
   return {
     ...judged,
     found: look?.kind === 'ok' ? readLookUp(look.result) ?? null : null,
+    isPageFull: look?.kind === 'ok' && isPageFull(look.result),
     portalFailure: judged.portalFailure ?? (look === undefined ? null : portalFailure(look))
   }
 }
