@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Fields } from '../domain/mapping/mapping.ts'
-import { ORIGINATOR } from '../domain/transfer/decide.ts'
+import { ORIGINATOR } from '../domain/shared/ids.ts'
 import type { SourceRead } from '../domain/transfer/decide.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import { now } from '../platform/clock.ts'
@@ -9,10 +9,11 @@ import type { Command } from './batch.ts'
 import type { PortalClient } from './client.ts'
 import { snapshotOf } from './fields.ts'
 
-const id = z.union([z.number().int().positive(), z.string().regex(/^[1-9][0-9]*$/)]).transform(String)
-const item = z.looseObject({ id })
-// An item that is none costs only itself, not the others of its page. PHP writes an empty map as [].
-const items = z.union([
+/** An id as a portal gives it; inside it is always text. */
+export const portalId = z.union([z.number().int().positive(), z.string().regex(/^[1-9][0-9]*$/)]).transform(String)
+const item = z.looseObject({ id: portalId })
+/** A page of a list. An item that is none costs only itself, not the others of its page. PHP writes an empty map as []. */
+export const items = z.union([
   z.object({ items: z.array(z.unknown()) }).transform(page => ({ items: page.items.flatMap((each) => { const { data } = item.safeParse(each); return data === undefined ? [] : [data] }) })),
   z.array(z.unknown()).length(0).transform(() => ({ items: [] as z.infer<typeof item>[] }))
 ])

@@ -8,9 +8,12 @@ import type { Memory } from './memory.ts'
 import type { Outcome } from './outcome.ts'
 import type { PreparedRoute } from './plan.ts'
 import type { PortalLanes } from './portals.ts'
+import type { RecordJob } from './records/record.ts'
+import type { RecordSettler } from './records/settle.ts'
 import type { Settler } from './settle.ts'
 import type { claimDue } from './sql/claim.ts'
 import type { commitIntents } from './sql/intent.ts'
+import type { commitRecordIntents } from './sql/record.ts'
 import type { sendLoad } from './target.ts'
 import type { DispatcherTelemetry } from './telemetry.ts'
 import type { lookUpUnknown } from './unknown.ts'
@@ -38,6 +41,11 @@ export interface EngineParts {
   readonly lookUpUnknown: typeof lookUpUnknown
   /** Whether the target is asked for the deal before the write is sent (rule `lookFirst`). */
   readonly mustLookUp: (planned: Planned) => boolean
+  readonly commitRecordIntents: typeof commitRecordIntents
+  /** The same of a contact or company, whose link may also be asked about. */
+  readonly mustLookUpRecord: (job: RecordJob) => boolean
+  /** By what two records in hand may be the same; such are never looked up at a time. */
+  readonly matchKeys: (job: RecordJob) => readonly string[]
 }
 
 /** What the steps of one target's engine share. */
@@ -45,6 +53,7 @@ export interface EngineContext extends Omit<EngineDeps, 'parts'> {
   readonly parts: EngineParts
   readonly memory: Memory
   readonly settler: Settler
+  readonly records: RecordSettler
   readonly pickBell: Bell
   readonly sendBell: Bell
   /** Aborted when the engine has stopped for good. */

@@ -9,13 +9,18 @@ import { createMemory } from './memory.ts'
 import type { Outcome } from './outcome.ts'
 import { createPicking } from './picking.ts'
 import { createSending } from './sending.ts'
+import { matchKeys } from './records/record.ts'
+import { createRecordSettler } from './records/settle.ts'
 import { createSettler } from './settle.ts'
 import { claimDue } from './sql/claim.ts'
 import { commitIntents } from './sql/intent.ts'
+import { commitRecordIntents } from './sql/record.ts'
 import { sendLoad } from './target.ts'
 import { lookUpUnknown } from './unknown.ts'
 
-const PARTS: EngineParts = { claimDue, commitIntents, sendLoad, lookUpUnknown, mustLookUp: planned => planned.write.kind === 'create' }
+const PARTS: EngineParts = {
+  claimDue, commitIntents, commitRecordIntents, sendLoad, lookUpUnknown, mustLookUp: planned => planned.write.kind === 'create', mustLookUpRecord: () => true, matchKeys
+}
 
 export interface Engine { wake (): void, stop (): Promise<void> }
 
@@ -30,8 +35,8 @@ export function startEngine (deps: EngineDeps): Engine {
   const context = contextOf(deps, { working, signal: abort.signal })
   const { memory, pickBell, sendBell } = context
   let draining = false
-  const pick = createPicking(context, () => draining)
-  const loops = [loop(context, async () => { await pick(); await pickBell.wait(IDLE_MS) }), loop(context, createSending(context))]
+  const picking = createPicking(context, () => draining)
+  const loops = [loop(context, async () => { await picking.pick(); await pickBell.wait(IDLE_MS) }), loop(context, createSending(context, picking.gathering))]
 
   return {
     wake: () => pickBell.ring(),
@@ -52,7 +57,8 @@ export function startEngine (deps: EngineDeps): Engine {
 function contextOf (deps: EngineDeps, { working, signal }: { working: Set<Promise<void>>, signal: AbortSignal }): EngineContext {
   const { target, log, pool, logger, telemetry } = deps
   const [pickBell, sendBell] = [createBell(), createBell()]
-  const memory = createMemory(deps.unknownWaitMs)
+  const parts = { ...PARTS, ...deps.parts }
+  const memory = createMemory({ unknownWaitMs: deps.unknownWaitMs, matchKeys: parts.matchKeys })
   const settler = createSettler({ log, pool, logger, telemetry, signal })
 
   async function settle (outcomes: readonly Outcome[]): Promise<void> {
@@ -66,7 +72,7 @@ function contextOf (deps: EngineDeps, { working, signal }: { working: Set<Promis
     working.add(done)
   }
 
-  return { ...deps, parts: { ...PARTS, ...deps.parts }, memory, settler, pickBell, sendBell, signal, track, settle }
+  return { ...deps, parts, memory, settler, records: createRecordSettler({ target, pool, logger, telemetry, settler }), pickBell, sendBell, signal, track, settle }
 }
 
 /** Repeats a step until the engine stops; an error is told, and the step is taken again a moment later. */

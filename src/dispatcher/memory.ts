@@ -1,5 +1,9 @@
 import { monotonicMs } from '../platform/clock.ts'
 import type { Held } from './ahead.ts'
+import { createRecordBook } from './records/book.ts'
+import type { RecordBook } from './records/book.ts'
+import type { RecordJob } from './records/record.ts'
+import type { DealInHand } from './source.ts'
 import { createUnknownBox } from './unknown.ts'
 import type { UnknownBox } from './unknown.ts'
 import type { Claim, Planned } from './work.ts'
@@ -14,12 +18,16 @@ export interface Memory {
   readonly toLookUp: Planned[]
   /** Claims of this epoch that this process knows of, by attempt. */
   readonly held: Map<string, Claim>
-  readonly unknown: UnknownBox
+  readonly unknown: UnknownBox<Planned>
+  /** The contacts and companies in hand, and the deals that wait for them. */
+  readonly book: RecordBook<DealInHand>
   /** Claims that are being read now, by source portal, and since when (monotonic ms). A portal has one read at a time. */
   readonly reads: Map<string, { readonly claims: readonly Claim[], readonly since: number }>
-  /** How many writes wait to be sent. */
+  /** How many deals and records wait to be sent, or wait for such. */
   queued (): number
-  /** The deals that are being read or wait to be sent. */
+  /** How many of them a request could take now. */
+  sendable (): number
+  /** The deals that are being read, wait for their records or wait to be sent. */
   ahead (): Held[]
   /** Notes the moment since which the oldest queued write waits for a full load. */
   startWaiting (): void
@@ -27,18 +35,20 @@ export interface Memory {
   forget (): void
 }
 
-export function createMemory (unknownWaitMs: number): Memory {
+export function createMemory (how: { readonly unknownWaitMs: number, readonly matchKeys: (job: RecordJob) => readonly string[] }): Memory {
   const ready: Planned[] = []
   const toLookUp: Planned[] = []
   const held = new Map<string, Claim>()
   const reads: Memory['reads'] = new Map()
-  const unknown = createUnknownBox(unknownWaitMs)
+  const unknown = createUnknownBox<Planned>(how.unknownWaitMs)
+  const book = createRecordBook<DealInHand>(how)
   let waitingSince = 0
   return {
-    owned: null, ready, toLookUp, held, unknown, reads,
-    queued: () => ready.length + toLookUp.length,
+    owned: null, ready, toLookUp, held, unknown, book, reads,
+    queued: () => ready.length + toLookUp.length + book.waiting.size + book.size(),
+    sendable: () => ready.length + toLookUp.length + book.queue.length,
     ahead: () => [
-      ...[...ready, ...toLookUp].map(({ claim }) => ({ lane: claim.lane, portal: claim.portal, since: null })),
+      ...[...ready, ...toLookUp, ...book.waiting].map(({ claim }) => ({ lane: claim.lane, portal: claim.portal, since: null })),
       ...[...reads.values()].flatMap(({ claims, since }) => claims.map(({ lane, portal }) => ({ lane, portal, since })))
     ],
     startWaiting () { waitingSince = monotonicMs() },
@@ -48,6 +58,7 @@ export function createMemory (unknownWaitMs: number): Memory {
       toLookUp.length = 0
       held.clear()
       unknown.clear()
+      book.clear()
     }
   }
 }

@@ -1,4 +1,5 @@
 import { sentFields } from '../bitrix24/write.ts'
+import type { CarriedLink } from '../domain/mapping/carried.ts'
 import { decideOrdered } from '../domain/transfer/decide.ts'
 import type { Decision } from '../domain/transfer/decide.ts'
 import type { SourceState, TransferEvent } from '../domain/transfer/events.ts'
@@ -18,14 +19,14 @@ const covered = (claim: Claim): { attemptId: string, coveredOffset: bigint, cove
   ({ attemptId: claim.attemptId, coveredOffset: claim.coveredOffset, coveredCount: claim.coveredCount })
 
 /** Decisions that need no call: unchanged, skipped, parked. */
-export function settledByDecision (claim: Claim, decided: { decision: Extract<Decision, { kind: 'unchanged' | 'skip' | 'park' }>, state: SourceState, version: Version | null, mappingVersion: number }, epoch: number): Outcome {
+export function settledByDecision (claim: Claim, decided: { decision: Extract<Decision, { kind: 'unchanged' | 'skip' | 'park' }>, state: SourceState, version: Version | null, mappingVersion: number, carried?: readonly CarriedLink[] }, epoch: number): Outcome {
   const { decision, state, version } = decided
   const seen = { modifiedAt: version?.modifiedAt ?? null, hash: version?.hash ?? null }
   const keep = { kind: 'end', ...covered(claim), ...seen, link: claim.link, writtenHash: claim.writtenHash } as const
   if (decision.kind === 'unchanged') {
     return {
       claim,
-      event: { ...head(claim, epoch), ...state, type: 'TransferSucceeded', action: 'unchanged', targetDealId: decision.link, writtenFields: '{}', mappingVersion: decided.mappingVersion, tries: claim.tries + 1, durationMs: 0 },
+      event: { ...head(claim, epoch), ...state, type: 'TransferSucceeded', action: 'unchanged', targetDealId: decision.link, writtenFields: '{}', mappingVersion: decided.mappingVersion, tries: claim.tries + 1, durationMs: 0, carried: decided.carried ?? [] },
       settlement: { ...keep, status: 'idle', reason: null }
     }
   }
@@ -61,7 +62,7 @@ export function succeeded (planned: Planned, targetDealId: string, epoch: number
     claim,
     event: {
       ...head(claim, epoch), ...state, type: 'TransferSucceeded', action, targetDealId, writtenFields: JSON.stringify(sentFields(write)),
-      mappingVersion: planned.mappingVersion, tries: claim.tries + 1, durationMs: Math.max(0, now() - planned.startedAt)
+      mappingVersion: planned.mappingVersion, tries: claim.tries + 1, durationMs: Math.max(0, now() - planned.startedAt), carried: planned.carried ?? []
     },
     settlement: { kind: 'end', ...covered(claim), ...seen, status: 'idle', link: write.kind === 'delete' ? null : targetDealId, writtenHash: write.kind === 'delete' ? null : planned.fieldsHash, reason: null }
   }

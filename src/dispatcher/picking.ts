@@ -1,8 +1,14 @@
 import { monotonicMs } from '../platform/clock.ts'
+import { messageOf } from '../platform/logger.ts'
 import { createAhead } from './ahead.ts'
 import type { EngineContext } from './context.ts'
+import { failed } from './outcome.ts'
+import { createGathering } from './records/gathering.ts'
+import type { Gathering } from './records/gathering.ts'
+import type { RecordJob } from './records/record.ts'
+import { lookUpRecords, recoverRecords } from './records/unknown.ts'
 import { recover } from './recovery.ts'
-import { readAndDecide } from './source.ts'
+import { decideFully, readAndDecide } from './source.ts'
 import { countDue, freeFormer, freeOrphans } from './sql/claim.ts'
 import type { Claim, Planned } from './work.ts'
 
@@ -10,9 +16,14 @@ import type { Claim, Planned } from './work.ts'
 const MOST = 300
 
 /** The step that takes up due work: follows the lease, asks for unknown outcomes whose wait is over, claims, reads and decides. */
-export function createPicking (context: EngineContext, isDraining: () => boolean): () => Promise<void> {
+export function createPicking (context: EngineContext, isDraining: () => boolean): { readonly pick: () => Promise<void>, readonly gathering: Gathering } {
   const { target, lease, lanes, pool, log, logger, telemetry, parts, memory, signal } = context
   const ahead = createAhead(context.quotas)
+  const gathering = createGathering(context, async (deal, links, epoch) => {
+    const made = await decideFully(deal, links, epoch).catch((error: unknown) => failed(deal.claim, { class: 'transient', code: 'internal', detail: messageOf(error) }, epoch))
+    if ('settlement' in made) await context.settle([made])
+    else queue([made], epoch)
+  })
   let doubt = false
 
   /** Follows the lease: at a gain it recovers, at a loss it forgets everything it held in memory. */
@@ -23,6 +34,7 @@ export function createPicking (context: EngineContext, isDraining: () => boolean
     memory.forget()
     if (epoch === null) return null
     memory.unknown.add(await recover({ log, pool, logger, waitMs: context.unknownWaitMs }, { target, epoch }))
+    await recoverRecords(context, memory.book)
     memory.owned = epoch
     return epoch
   }
@@ -44,12 +56,25 @@ export function createPicking (context: EngineContext, isDraining: () => boolean
     const reading = { claims, since: monotonicMs() }
     memory.reads.set(portal, reading)
     const result = await readAndDecide(claims, { lanes, route: context.routes.get(portal), epoch, signal }).finally(() => { if (memory.reads.get(portal) === reading) memory.reads.delete(portal) })
-    if (memory.owned !== epoch) return
-    if (memory.queued() === 0) memory.startWaiting()
-    for (const planned of result.planned) (parts.mustLookUp(planned) ? memory.toLookUp : memory.ready).push(planned)
-    context.sendBell.ring()
+    queue(result.planned, epoch)
     context.pickBell.ring()
-    await context.settle(result.outcomes)
+    if (memory.owned !== epoch) return
+    await Promise.all([context.settle(result.outcomes), gathering.take(result.inHand, epoch)])
+  }
+
+  function queue (planned: readonly Planned[], epoch: number): void {
+    if (memory.owned !== epoch) return
+    if (memory.sendable() === 0) memory.startWaiting()
+    for (const each of planned) (parts.mustLookUp(each) ? memory.toLookUp : memory.ready).push(each)
+    context.sendBell.ring()
+  }
+
+  async function settleUnknownRecords (jobs: readonly RecordJob[], epoch: number): Promise<void> {
+    const client = lanes.client(target)
+    if (client === undefined) return
+    await gathering.took(await lookUpRecords(client, jobs, signal), epoch)
+    await context.records.wake()
+    context.pickBell.ring()
   }
 
   async function settleUnknown (planned: readonly Planned[], epoch: number): Promise<void> {
@@ -60,11 +85,11 @@ export function createPicking (context: EngineContext, isDraining: () => boolean
     await context.settle(outcomes)
   }
 
-  return async () => {
+  async function pick (): Promise<void> {
     const epoch = await follow()
     if (epoch === null || isDraining()) return
     await lanes.tend(signal)
-    telemetry.unknown.set(memory.unknown.size())
+    telemetry.unknown.set(memory.unknown.size() + memory.book.unknown.size())
     if (doubt) {
       await freeOrphans(pool, { target, epoch, held: [...memory.held.keys()] })
       doubt = false
@@ -72,6 +97,10 @@ export function createPicking (context: EngineContext, isDraining: () => boolean
     if (lanes.isStopped(target)) return
     const due = memory.unknown.takeDue()
     if (due.length > 0) context.track(settleUnknown(due, epoch))
+    const records = memory.book.unknown.takeDue()
+    if (records.length > 0) context.track(settleUnknownRecords(records, epoch))
     for (const group of Map.groupBy(await claim(epoch), c => c.portal).values()) context.track(read(group, epoch))
   }
+
+  return { pick, gathering }
 }

@@ -1,7 +1,10 @@
 import { versionOf } from '../bitrix24/version.ts'
-import { ORIGINATOR, closingFields, decide } from '../domain/transfer/decide.ts'
+import { ORIGINATOR } from '../domain/shared/ids.ts'
+import { closingFields, decide } from '../domain/transfer/decide.ts'
 import type { Decision, SourceRead } from '../domain/transfer/decide.ts'
 import { mapDeal } from '../domain/mapping/mapping.ts'
+import { withRecords } from '../domain/mapping/carried.ts'
+import type { CarriedLink } from '../domain/mapping/carried.ts'
 import type { Fields, Json, Mapped, Mapping } from '../domain/mapping/mapping.ts'
 import type { SourceState } from '../domain/transfer/events.ts'
 import { judgeRead } from '../domain/transfer/version.ts'
@@ -41,9 +44,10 @@ export type Plan =
 
 /**
  * Makes a plan for one deal from what its portal said. Pure but for the expressions.
- * `readBeganAt` is on the source portal's clock, `nowMs` is the moment that computed fields see.
+ * `beganAt` is on the source portal's clock, `nowMs` is the moment that computed fields see. `links`: where the deal's records
+ * stand in the target; what is written depends on them, whether anything is does not.
  */
-export async function makePlan (claim: Claim, read: { source: SourceRead, beganAt: number, nowMs: number }, route: PreparedRoute): Promise<Plan> {
+export async function makePlan (claim: Claim, read: { source: SourceRead, beganAt: number, nowMs: number, links: readonly CarriedLink[] }, route: PreparedRoute): Promise<Plan> {
   const { source } = read
   if (source.kind !== 'found') return planWithoutDeal(claim, source, route)
   const deal = source.deal
@@ -54,7 +58,7 @@ export async function makePlan (claim: Claim, read: { source: SourceRead, beganA
   }
   const verdict = judgeRead(claim.known, version, read.beganAt)
   if (verdict.kind === 'again') return { kind: 'again', delayMs: Math.max(200, verdict.at - read.beganAt), reason: verdict.reason }
-  const mapped = deal['ORIGINATOR_ID'] === ORIGINATOR ? null : await mapWith(route, deal, read.nowMs)
+  const mapped = deal['ORIGINATOR_ID'] === ORIGINATOR ? null : withRecords(await mapWith(route, deal, read.nowMs), route.mapping, read.links)
   const fieldsHash = mapped?.kind === 'fields' ? hashOf(mapped.fields) : ''
   if (isTooLarge(state.snapshot) || isTooLarge(JSON.stringify(mapped))) return { kind: 'decided', decision: TOO_LARGE, state: { ...state, snapshot: '' }, version, fieldsHash }
   const decision = decide({ source, mapping: route.mapping, mapped, fieldsHash, writtenHash: claim.writtenHash, link: claim.link })

@@ -1,11 +1,12 @@
 import type { PortalClient } from '../bitrix24/client.ts'
 import type { Slot } from '../bitrix24/limiter.ts'
 import { asUpdate } from '../bitrix24/write.ts'
-import type { Failure } from '../domain/transfer/failure.ts'
+import { UNANSWERED } from '../domain/transfer/failure.ts'
 import { monotonicMs, now } from '../platform/clock.ts'
-import { messageOf } from '../platform/logger.ts'
 import type { EngineContext } from './context.ts'
 import { failed, unknownEvent, waitAgain } from './outcome.ts'
+import type { Gathering } from './records/gathering.ts'
+import type { RecordJob, RecordResult } from './records/record.ts'
 import { canSend, methodsOf, originOf, takeHeld, takeLoad } from './target.ts'
 import type { Load, LoadResult } from './target.ts'
 import { createTurns } from './turns.ts'
@@ -17,21 +18,19 @@ const FILL_MS = 150
 const SEND_WINDOW_MS = 4_000
 const IDLE_MS = 250
 
-const UNANSWERED: Failure = { class: 'transient', code: 'look_up_failed', detail: 'The target did not answer the look-up.' }
-
 interface Sent { readonly epoch: number, readonly slot: Slot, readonly client: PortalClient }
 
 /** The step that sends one load to the target: slot, then intent, then call, then outcomes. */
-export function createSending (context: EngineContext): () => Promise<void> {
+export function createSending (context: EngineContext, gathering: Gathering): () => Promise<void> {
   const { target, lease, lanes, pool, parts, memory, sendBell, signal } = context
   const [turns, lookUpTurns] = [createTurns(context.quotas), createTurns(context.quotas)]
   let inFlight = 0
 
   /** The client while a load may be sent now; else how long to wait for that. */
   function mayBegin (epoch: number | null): PortalClient | number {
-    if (memory.queued() === 0 || inFlight >= IN_FLIGHT || epoch === null || epoch !== memory.owned || lanes.isStopped(target)) return IDLE_MS
+    if (memory.sendable() === 0 || inFlight >= IN_FLIGHT || epoch === null || epoch !== memory.owned || lanes.isStopped(target)) return IDLE_MS
     // A request spends a slot whatever it carries: while more deals are being read, wait a moment for a full one.
-    if (memory.reads.size > 0 && memory.ready.length < FULL_LOAD && memory.waitedMs() < FILL_MS) return 20
+    if (memory.reads.size > 0 && memory.ready.length + memory.book.queue.length < FULL_LOAD && memory.waitedMs() < FILL_MS) return 20
     return lanes.client(target) ?? IDLE_MS
   }
 
@@ -40,13 +39,13 @@ export function createSending (context: EngineContext): () => Promise<void> {
     const client = mayBegin(epoch)
     if (typeof client === 'number' || epoch === null) return sendBell.wait(typeof client === 'number' ? client : IDLE_MS)
     const waiting = takeHeld(memory.ready, memory.toLookUp, client)
-    if (waiting.length > 0) return context.track(context.settle(waiting))
-    if (!canSend(memory.ready, memory.toLookUp, client)) return sendBell.wait(IDLE_MS)
+    const records = gathering.holdBack(method => client.heldMs(method))
+    if (waiting.length + records.length > 0) return context.track(Promise.all([context.settle(waiting), gathering.took(records, epoch)]).then(() => undefined))
+    if (!canSend(memory, client)) return sendBell.wait(IDLE_MS)
     // The slot comes before the intent: a wait for it must not eat the send window.
     const slot = await client.limiter.slot(signal)
     if (lease.epoch() !== epoch || memory.owned !== epoch) return
-    const load = takeLoad(memory.ready, memory.toLookUp, { client, turns, lookUpTurns })
-    if (load.writes.length + load.lookUps.length === 0) return
+    const load = takeLoad(memory, { client, turns, lookUpTurns })
     const end = client.begin(methodsOf(load))
     memory.startWaiting()
     inFlight += 1
@@ -55,25 +54,34 @@ export function createSending (context: EngineContext): () => Promise<void> {
 
   async function deliver (load: Load, how: Sent): Promise<void> {
     const intentAt = monotonicMs()
-    const writes = await intend(load, how.epoch)
-    if (writes === null || writes.length + load.lookUps.length === 0) return
+    const intended = await intend(load, how.epoch)
+    if (intended === null || intended.writes.length + load.lookUps.length + intended.records.length === 0) return
     const notAfter = Math.min(lease.deadline(how.epoch), intentAt + SEND_WINDOW_MS)
-    const result = await parts.sendLoad(how.client, { writes, lookUps: load.lookUps }, { slot: how.slot, notAfter, epoch: how.epoch, targetMissing: portal => context.routes.get(portal)?.mapping.on_target_missing ?? 'park' })
+    const result = await parts.sendLoad(how.client, { ...intended, lookUps: load.lookUps }, { slot: how.slot, notAfter, epoch: how.epoch, targetMissing: portal => context.routes.get(portal)?.mapping.on_target_missing ?? 'park' })
     await take(result, load, how.epoch)
   }
 
-  /** Commits the intents and gives the writes that may be sent; null when the statement failed, and nothing of the load is. */
-  async function intend (load: Load, epoch: number): Promise<readonly Planned[] | null> {
-    if (load.writes.length === 0) return []
-    const committed = await parts.commitIntents(pool, { target, epoch, planned: load.writes }).catch((error: unknown) => messageOf(error))
-    if (typeof committed === 'string') return await giveBack(load)
-    for (const { claim } of load.writes) if (!committed.has(claim.attemptId)) memory.held.delete(claim.attemptId)
-    return load.writes.filter(p => committed.has(p.claim.attemptId))
+  /** Commits the intents and gives what may be sent; null when a statement failed, and nothing of the load is. */
+  async function intend (load: Load, epoch: number): Promise<Omit<Load, 'lookUps'> | null> {
+    const writing = load.records.filter(job => job.write !== null)
+    const committed = await Promise.all([
+      load.writes.length === 0 ? new Set<string>() : parts.commitIntents(pool, { target, epoch, planned: load.writes }),
+      writing.length === 0 ? new Set<string>() : parts.commitRecordIntents(pool, { target, epoch, jobs: writing })
+    ]).catch(() => null)
+    if (committed === null) return await giveBack(load, epoch)
+    const [deals, records] = committed
+    for (const { claim } of load.writes) if (!deals.has(claim.attemptId)) memory.held.delete(claim.attemptId)
+    await gathering.took(writing.filter(job => !records.has(job.claim.attemptId)).map(job => ({ job, kind: 'lost' })), epoch)
+    return { writes: load.writes.filter(p => deals.has(p.claim.attemptId)), records: load.records.filter(job => job.write === null || records.has(job.claim.attemptId)) }
   }
 
-  /** The statement may have committed; nothing was sent, so the attempts are given back by their names. */
-  async function giveBack (load: Load): Promise<null> {
-    await context.settle([...load.writes, ...load.lookUps].map(p => waitAgain(p.claim, { delayMs: 1000, reason: 'intent_failed' })))
+  /** A statement may have committed; nothing was sent, so the attempts are given back by their names. */
+  async function giveBack (load: Load, epoch: number): Promise<null> {
+    const unsent = (job: RecordJob): RecordResult => ({ job, kind: 'failed', failure: { class: 'unsent', code: 'intent_failed', detail: '' } })
+    await Promise.all([
+      context.settle([...load.writes, ...load.lookUps].map(p => waitAgain(p.claim, { delayMs: 1000, reason: 'intent_failed' }))),
+      gathering.took(load.records.map(unsent), epoch)
+    ])
     return null
   }
 
@@ -83,7 +91,7 @@ export function createSending (context: EngineContext): () => Promise<void> {
     const again = found === null ? load.lookUps.map(p => failed(p.claim, portalFailure ?? UNANSWERED, epoch)) : []
     if (found !== null && memory.owned === epoch) for (const planned of load.lookUps) (result.isPageFull && !found.has(originOf(planned)) ? memory.toLookUp : memory.ready).push(afterLookUp(planned, found))
     sendBell.ring()
-    await Promise.all([context.settle([...result.outcomes, ...again]), takeUnknown(result.unknown, epoch)])
+    await Promise.all([context.settle([...result.outcomes, ...again]), takeUnknown(result.unknown, epoch), gathering.took(result.records, epoch)])
   }
 
   async function takeUnknown (planned: readonly Planned[], epoch: number): Promise<void> {

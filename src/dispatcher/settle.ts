@@ -14,6 +14,8 @@ export interface Settler {
   tell (outcomes: readonly Outcome[]): Promise<void>
   /** Appends that these attempts are unknown and marks their rows, with the same insistence. */
   tellUnknown (events: readonly TransferEvent[]): Promise<void>
+  /** Repeats `work` until it succeeds or the service stops; `what` names it in the log. */
+  insist (what: string, work: () => Promise<void>): Promise<void>
 }
 
 /**
@@ -65,6 +67,7 @@ export function createSettler (deps: { log: EventLog, pool: Pool, logger: Logger
   }
 
   return {
+    insist,
     async tell (outcomes) {
       if (outcomes.length === 0) return
       await append(outcomes.flatMap(o => o.event === null ? [] : [o.event]))

@@ -9,11 +9,16 @@ import type { Fate } from '../bitrix24/response.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import { failed, parked, succeeded, superseded, waitAgain } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
+import type { RecordJob, RecordResult } from './records/record.ts'
+import { isAlone, judgeRecords, recordCommands, takeRecords } from './records/travel.ts'
 import type { Turns } from './turns.ts'
 import type { Planned } from './work.ts'
 
-/** One request to the target: up to 50 commands, of which one may be the look-up for creates of the next request. */
-export interface Load { readonly writes: readonly Planned[], readonly lookUps: readonly Planned[] }
+/**
+ * One request to the target: up to 50 commands, of which one may be the look-up for creates of the next request, and some may be
+ * about contacts and companies that deals of later requests need.
+ */
+export interface Load { readonly writes: readonly Planned[], readonly lookUps: readonly Planned[], readonly records: readonly RecordJob[] }
 
 /** What came of it. `unknown` writes may have had their effect; `found` is null when the look-up itself failed. */
 export interface LoadResult {
@@ -22,46 +27,68 @@ export interface LoadResult {
   readonly found: ReadonlyMap<string, TargetDeal> | null
   /** The look-up gave a whole page: what it does not name may stand on the next one, and is looked up again. */
   readonly isPageFull: boolean
+  readonly records: readonly RecordResult[]
   readonly portalFailure: Failure | null
 }
 
-/** Creates that one look-up asks for. It answers a page of 50, of creates mostly none, so it costs next to nothing (decision 0009). */
+/** What waits to travel to the target. */
+interface Queues { readonly ready: Planned[], readonly toLookUp: Planned[], readonly book: { readonly queue: RecordJob[] } }
+type Rooms = Pick<PortalClient, 'room'>
+
+// At least so much of a request is for records: deals that have none must not keep those that do from ever being complete.
+const RECORD_ROOM = 25
+// Creates that one look-up asks for. It answers a page of 50, of creates mostly none, so it costs next to nothing (decision 0009).
 const LOOK_UP_SIZE = 200
 
 /**
- * Takes the next load off the queues: 50 writes, or 49 and a look-up, and of no method more than its time has room for.
- * A write whose text looks like a batch reference travels alone.
+ * Takes the next load off the queues: up to 50 commands, first about records, since deals wait for them, and of no method more
+ * than its time has room for. A look-up costs one command. A write whose text looks like a batch reference travels alone.
  */
-export function takeLoad (ready: Planned[], toLookUp: Planned[], how: { client: Pick<PortalClient, 'room'>, turns: Turns, lookUpTurns: Turns }): Load {
+export function takeLoad ({ ready, toLookUp, book }: Queues, how: { readonly client: Rooms, readonly turns: Turns, readonly lookUpTurns: Turns }): Load {
+  const deals = ready.length + Math.min(1, toLookUp.length)
+  const records = takeRecords(book.queue, Math.min(Math.max(RECORD_ROOM, BATCH_SIZE - deals), recordRoom(book.queue, how.client)))
+  if (isAlone(records[0])) return { writes: [], lookUps: [], records }
+  const asked = [...recordCommands(records).values()].map(command => command.method)
   const lookUps = how.client.room(LOOK_UP_METHOD) > 0 ? how.lookUpTurns.take(toLookUp, LOOK_UP_SIZE) : []
-  const writes = how.turns.take(ready, lookUps.length > 0 ? BATCH_SIZE - 1 : BATCH_SIZE, roomBy(how.client))
+  const writes = how.turns.take(ready, BATCH_SIZE - asked.length - Math.min(1, lookUps.length), roomBy(how.client, asked))
   const alone = writes.findIndex(p => mustTravelAlone(p.write))
-  if (alone === -1) return { writes, lookUps }
-  ready.unshift(...writes.splice(Math.max(1, alone)))
-  if (alone > 0) return { writes, lookUps }
-  toLookUp.unshift(...lookUps)
-  return { writes, lookUps: [] }
+  if (alone === -1) return { writes, lookUps, records }
+  if (alone === 0 && records.length === 0) {
+    ready.unshift(...writes.splice(1))
+    toLookUp.unshift(...lookUps)
+    return { writes, lookUps: [], records }
+  }
+  ready.unshift(...writes.splice(alone))
+  return { writes, lookUps, records }
 }
 
-/** Lets through as many writes of each method as its time has room for. */
-function roomBy (client: Pick<PortalClient, 'room'>): (planned: Planned) => boolean {
+/** Lets through as many writes of each method as its time has room for beside the commands that are `asked` already. */
+function roomBy (client: Rooms, asked: readonly string[]): (planned: Planned) => boolean {
   const left = new Map<string, number>()
   return ({ write }) => {
     const method = writeMethod(write)
-    const room = left.get(method) ?? client.room(method)
+    const room = left.get(method) ?? client.room(method) - asked.filter(each => each === method).length
     left.set(method, room - 1)
     return room > 0
   }
 }
 
-/** Whether a load taken now would carry anything: calls under way may have taken the rest of a method's time. */
-export function canSend (ready: readonly Planned[], toLookUp: readonly Planned[], client: Pick<PortalClient, 'room'>): boolean {
-  return ready.some(roomBy(client)) || (toLookUp.length > 0 && client.room(LOOK_UP_METHOD) > 0)
+/** Commands about records that their methods have room for. A record may need several at once, so it is the least part or nothing. */
+function recordRoom (queue: readonly RecordJob[], client: Rooms): number {
+  const methods = new Set([...recordCommands(queue.slice(0, BATCH_SIZE)).values()].map(command => command.method))
+  const room = Math.min(...[...methods].map(method => client.room(method)), BATCH_SIZE)
+  return room < 1 ? 0 : Math.max(room, RECORD_ROOM)
 }
 
-/** The methods of a load's commands, one entry each. */
-export function methodsOf ({ writes, lookUps }: Load): string[] {
-  return ['batch', ...writes.map(p => writeMethod(p.write)), ...lookUps.length > 0 ? [LOOK_UP_METHOD] : []]
+/** Whether a load taken now would carry anything: calls under way may have taken the rest of a method's time. */
+export function canSend ({ ready, toLookUp, book }: Queues, client: Rooms): boolean {
+  if (ready.some(roomBy(client, [])) || (toLookUp.length > 0 && client.room(LOOK_UP_METHOD) > 0)) return true
+  return book.queue.length > 0 && recordRoom(book.queue, client) > 0
+}
+
+/** The methods of a load's commands, one entry each, and that of the request. */
+export function methodsOf (load: Load): string[] {
+  return ['batch', ...[...commandsOf(load).values()].map(command => command.method)]
 }
 
 /**
@@ -82,30 +109,34 @@ export function takeHeld (ready: Planned[], toLookUp: Planned[], client: Pick<Po
 
 /** Sends one load whose intents are committed. Each command's fate is known by its key. */
 export async function sendLoad (client: PortalClient, load: Load, how: { slot: Slot, notAfter: number, epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): Promise<LoadResult> {
-  const { writes, lookUps } = load
-  const options = { intent: writes.length > 0 ? 'write' as const : 'read' as const, slot: how.slot, notAfter: how.notAfter, headers: { 'x-dealbridge-epoch': String(how.epoch) } }
-  const only = writes[0]
-  if (writes.length === 1 && lookUps.length === 0 && only !== undefined) {
-    const { method, params } = writeCommand(only.write)
-    const answer = await client.call(method, params, options)
+  const { writes, lookUps, records } = load
+  const isWrite = writes.length > 0 || records.some(job => job.write !== null)
+  const options = { intent: isWrite ? 'write' as const : 'read' as const, slot: how.slot, notAfter: how.notAfter, headers: { 'x-dealbridge-epoch': String(how.epoch) } }
+  const commands = commandsOf(load)
+  const look = lookUps.length > 0
+  const [only] = commands.size === 1 && isWrite ? commands.values() : []
+  if (only !== undefined) {
+    const answer = await client.call(only.method, only.params, options)
     const fate: Fate = answer.kind === 'ok' ? { kind: 'ok', result: answer.result, time: answer.time } : answer
-    return { ...judgeWrites(writes, () => fate, how), found: null, isPageFull: false }
+    return judge(load, () => fate, how)
   }
-  const commands = new Map<string, Command>(writes.map((p, i) => [`w${i}`, writeCommand(p.write)]))
-  if (lookUps.length > 0) commands.set('look', lookUpCommand(lookUps.map(originOf)))
   const answer = await client.batch(commands, options)
-  if (answer.kind === 'failed') {
-    const fate: Fate = answer
-    return { ...judgeWrites(writes, () => fate, how), found: null, isPageFull: false, portalFailure: portalFailure(fate) }
-  }
-  const look = lookUps.length > 0 ? answer.fate('look') : undefined
-  const judged = judgeWrites(writes, i => answer.fate(`w${i}`), how)
-  return {
-    ...judged,
-    found: look?.kind === 'ok' ? readLookUp(look.result) ?? null : null,
-    isPageFull: look?.kind === 'ok' && isPageFull(look.result),
-    portalFailure: judged.portalFailure ?? (look === undefined ? null : portalFailure(look))
-  }
+  const fate = answer.kind === 'failed' ? (): Fate => answer : answer.fate
+  const found = look && answer.kind === 'ok' ? answer.fate('look') : undefined
+  return { ...judge(load, fate, how), ...found?.kind === 'ok' ? { found: readLookUp(found.result) ?? null, isPageFull: isPageFull(found.result) } : {} }
+}
+
+function commandsOf ({ writes, lookUps, records }: Load): Map<string, Command> {
+  const commands = new Map<string, Command>([...recordCommands(records), ...writes.map((p, i): [string, Command] => [`w${i}`, writeCommand(p.write)])])
+  if (lookUps.length > 0) commands.set('look', lookUpCommand(lookUps.map(originOf)))
+  return commands
+}
+
+function judge (load: Load, fate: (key: string) => Fate, how: { epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): LoadResult {
+  const judged = judgeWrites(load.writes, i => fate(`w${i}`), how)
+  const records = judgeRecords(load.records, fate)
+  const refusals = [...load.lookUps.length > 0 ? [portalFailure(fate('look'))] : [], ...records.map(result => result.kind === 'failed' && result.failure.class === 'portal' ? result.failure : null)]
+  return { ...judged, records, found: null, isPageFull: false, portalFailure: judged.portalFailure ?? refusals.find(refusal => refusal !== null) ?? null }
 }
 
 export function originOf (planned: Planned): string {

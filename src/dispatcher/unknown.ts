@@ -7,32 +7,32 @@ import { sentFields } from '../bitrix24/write.ts'
 import { getCommand, lookUpCommand, readItem, readLookUp } from '../bitrix24/read.ts'
 import type { TargetDeal } from '../bitrix24/read.ts'
 import type { Fate } from '../bitrix24/response.ts'
-import type { Json } from '../domain/mapping/mapping.ts'
 import { monotonicMs } from '../platform/clock.ts'
 import { succeeded, superseded } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
+import { sameValue } from './same-value.ts'
 import { originOf } from './target.ts'
 import type { Planned } from './work.ts'
 
 /** Past the portal's longest request (60 s) and a margin for a lagging list; counted on the monotonic clock from the end of the call or the take-over. */
 export const UNKNOWN_WAIT_MS = 65_000
 
-export interface UnknownBox {
-  add (planned: readonly Planned[]): void
+export interface UnknownBox<T> {
+  add (attempts: readonly T[]): void
   /** Those whose wait is over, taken out; at most one request's worth. */
-  takeDue (): Planned[]
+  takeDue (): T[]
   size (): number
   clear (): void
 }
 
-export function createUnknownBox (waitMs: number): UnknownBox {
-  let items: { planned: Planned, at: number }[] = []
+export function createUnknownBox<T> (waitMs: number): UnknownBox<T> {
+  let items: { attempt: T, at: number }[] = []
   return {
-    add (planned) { items.push(...planned.map(p => ({ planned: p, at: monotonicMs() + waitMs }))) },
+    add (attempts) { items.push(...attempts.map(attempt => ({ attempt, at: monotonicMs() + waitMs }))) },
     takeDue () {
       const due = items.filter(item => item.at <= monotonicMs()).slice(0, BATCH_SIZE)
       items = items.filter(item => !due.includes(item))
-      return due.map(item => item.planned)
+      return due.map(item => item.attempt)
     },
     size: () => items.length,
     clear () { items = [] }
@@ -72,15 +72,4 @@ function verdict (planned: Planned, found: TargetDeal | null, epoch: number): Ou
   if (found === null) return superseded(planned, { reason: 'attempt_lost', link: write.kind === 'update' ? write.link : null }, epoch)
   const stands = Object.entries(sentFields(write)).every(([name, value]) => sameValue(name, value, found.deal[name]))
   return stands ? succeeded(planned, found.id, epoch) : superseded(planned, { reason: 'attempt_lost', link: found.id }, epoch)
-}
-
-/** Compares what was sent with what stands. COMMENTS come back rewritten, numbers in another form (vendor page: fields). */
-function sameValue (name: string, sent: Json, stands: Json | undefined): boolean {
-  if (name === 'COMMENTS') return true
-  const plain = (value: Json | undefined): string => value === null || value === undefined || value === false ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value)
-  const [a, b] = [plain(sent), plain(stands)]
-  if (a === b) return true
-  if (a !== '' && b !== '' && Number.isFinite(Number(a)) && Number(a) === Number(b)) return true
-  const [timeA, timeB] = [Date.parse(a), Date.parse(b)]
-  return /^\d{4}-\d{2}-\d{2}/.test(a) && !Number.isNaN(timeA) && timeA === timeB
 }

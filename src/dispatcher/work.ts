@@ -1,3 +1,4 @@
+import type { CarriedLink } from '../domain/mapping/carried.ts'
 import type { Lane } from '../domain/schedule/lane.ts'
 import type { Standing } from '../domain/signal/order.ts'
 import type { OutcomeHead, SourceState } from '../domain/transfer/events.ts'
@@ -37,6 +38,8 @@ export interface Planned {
   readonly fieldsHash: string
   readonly mappingVersion: number
   readonly startedAt: number
+  /** The records that the write binds the deal to. Absent in intents of before records were carried. */
+  readonly carried?: readonly CarriedLink[]
 }
 
 /** What an intent keeps in the row, enough to tell the outcome after a crash. Offsets are text: JSON has no bigint. */

@@ -63,6 +63,16 @@ test('a signal of before orders were in the log has none, and one without an ord
   assert.deepEqual(await codec.decode(await codec.encode(without)), event)
 })
 
+test('a success of before records were carried has none, and one without is written as having none', async (t) => {
+  const codec = createCodec(registry(), memoryIn(folder(t)))
+  const old = files.find(file => file.name === 'TransferSucceeded' && file.version === 1)
+  const golden = JSON.parse(readFileSync(new URL('TransferSucceeded.v1.json', EXAMPLES), 'utf8')) as { record: Record<string, unknown>, hex: string }
+  const event = await codec.decode(Buffer.concat([header(idOf(old?.text ?? '')), Buffer.from(golden.hex, 'hex')]))
+  assert.deepEqual((event as { carried?: unknown }).carried, [])
+  const without = Object.fromEntries(Object.entries(event).filter(([name]) => name !== 'carried')) as unknown as typeof event
+  assert.deepEqual(await codec.decode(await codec.encode(without)), event)
+})
+
 test('bytes without the header, with an unknown id, or cut short are undecodable', async (t) => {
   const codec = createCodec(registry(), memoryIn(folder(t)))
   for (const bytes of [Buffer.alloc(0), Buffer.from('text'), header(999), Buffer.concat([header(1), Buffer.from([200, 1])])]) {

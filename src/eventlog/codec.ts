@@ -68,7 +68,7 @@ export function createCodec (registry: SchemaIds, memory: SchemaMemory): Codec {
       const schema = schemas.get(event.type)
       if (schema === undefined) throw new AppError('log_refused', `there is no schema for ${event.type}`)
       const id = writers.get(event.type) ?? await writerId(schema)
-      const body = schema.type.toBuffer(event.type === 'DealChangeSignalled' ? { ...event, order: event.order ?? '' } : { ...event, coveredOffset: Number(event.coveredOffset) })
+      const body = schema.type.toBuffer(plain(event))
       const bytes = Buffer.allocUnsafe(HEADER + body.length)
       bytes.writeUInt8(0, 0)
       bytes.writeUInt32BE(id, 1)
@@ -87,6 +87,13 @@ export function createCodec (registry: SchemaIds, memory: SchemaMemory): Codec {
       }
     }
   }
+}
+
+/** The event as its newest schema has it: what a writer may leave out is said, and offsets are Avro's. */
+function plain (event: DomainEvent): Record<string, unknown> {
+  if (event.type === 'DealChangeSignalled') return { ...event, order: event.order ?? '' }
+  const carried = event.type === 'TransferSucceeded' ? { carried: event.carried ?? [] } : {}
+  return { ...event, ...carried, coveredOffset: Number(event.coveredOffset) }
 }
 
 /** A schema that cannot be read, or not by ours, makes its records undecodable: waiting would not help. */

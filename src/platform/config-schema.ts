@@ -53,7 +53,12 @@ export type PortalConfig = FileConfig['portals'][number]
 
 const fieldName = z.string().regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'a field name of Bitrix24 in capitals, such as TITLE or UF_CRM_X')
 const computed = z.union([text, z.strictObject({ expr: text, when: z.enum(['always', 'created']).default('always') })])
-const carried = z.strictObject({ carry: z.literal(false, 'carrying contacts and companies is not part of this version; leave it out or say false') })
+
+/** Contacts or companies that go with their deals: which fields, and how one that is there already is recognised. */
+const carried = { carry: z.literal(true), fields: z.record(fieldName, fieldName).refine(fields => Object.keys(fields).length > 0, 'name at least one field, such as { NAME: NAME }') }
+const contacts = z.strictObject({ ...carried, match: z.array(z.enum(['origin', 'phone', 'email'])).max(10).default(['origin', 'phone', 'email']) })
+const companies = z.strictObject({ ...carried, match: z.array(z.enum(['origin', 'title', 'phone', 'email'])).max(10).default(['origin', 'title']) })
+const left = z.strictObject({ carry: z.literal(false) })
 
 /** A mapping file (contract 3); `version` is stamped into every transfer. */
 export const mappingSchema = z.strictObject({
@@ -63,8 +68,8 @@ export const mappingSchema = z.strictObject({
   unmapped_stage: z.enum(['park', 'keep', 'skip']).default('park'),
   fields: z.record(fieldName, fieldName).default({}),
   computed: z.record(fieldName, computed).default({}),
-  contacts: carried.optional(),
-  companies: carried.optional(),
+  contacts: z.discriminatedUnion('carry', [left, contacts]).optional(),
+  companies: z.discriminatedUnion('carry', [left, companies]).optional(),
   on_delete: z.enum(['ignore', 'close', 'delete']).default('ignore'),
   on_target_missing: z.enum(['park', 'recreate']).default('park')
 })

@@ -9,7 +9,7 @@ const codesOf = (page: string): string[] => [...read(page).matchAll(/^\| `([a-z_
 const sources = (): string[] => globSync(['src/domain/**/*.ts', 'src/dispatcher/**/*.ts', 'src/bitrix24/**/*.ts'], { cwd: ROOT.pathname }).filter(file => !file.endsWith('.test.ts'))
 
 // Reasons that never leave the work table: the deal is simply looked at again.
-const INSIDE = ['lagging_read', 'same_second', 'intent_failed', 'not_in_answer', 'no_client', 'stopping']
+const INSIDE = ['lagging_read', 'same_second', 'intent_failed', 'not_in_answer', 'no_client', 'stopping', 'record_busy']
 
 test('the page of errors names the codes that exist, all of them and no other', () => {
   assert.ok(ERROR_CODES.length > 5)

@@ -14,6 +14,7 @@ import type { LeaseTimes } from '../../src/dispatcher/lease.ts'
 import { prepareRoute } from '../../src/dispatcher/plan.ts'
 import type { ComputedRule, PreparedRoute } from '../../src/dispatcher/plan.ts'
 import { createDispatcherTelemetry } from '../../src/dispatcher/telemetry.ts'
+import type { Mapping } from '../../src/domain/mapping/mapping.ts'
 import type { TransferEvent } from '../../src/domain/transfer/events.ts'
 import { signalOf } from '../../src/eventlog/contract.ts'
 import { createMemoryLog } from '../../src/eventlog/memory-log.ts'
@@ -48,7 +49,8 @@ export interface DispatcherRoom {
   readonly clients: (limit?: (portal: string) => Limiter) => ReadonlyMap<string, PortalClient>
   /** Starts a dispatcher; it stops with the test. `own` takes the place of the usual parts. */
   readonly dispatcher: (own?: Partial<DispatcherDeps>) => Promise<Dispatcher>
-  readonly route: (computed?: Readonly<Record<string, ComputedRule>>) => PreparedRoute
+  /** A prepared mapping of title and sum; `more` adds to its rules. */
+  readonly route: (computed?: Readonly<Record<string, ComputedRule>>, more?: Partial<Mapping> & { readonly from?: string }) => PreparedRoute
   readonly signal: (dealId: number, portal?: string) => Promise<void>
   /** What deal-transfers says about a deal. */
   readonly told: (dealId: number, portal?: string) => Promise<TransferEvent[]>
@@ -82,8 +84,8 @@ export async function openDispatcher (t: TestContext, config: { target?: Partial
     name, restUrl: simulator.portal(name).restUrl, outgoing, limiter: limit(name), breaker: createBreaker({ resetMs: 500 }), meter: { observe: () => undefined }
   })]))
   const log = config.log ?? createMemoryLog()
-  const route = (computed: Readonly<Record<string, ComputedRule>> = {}): PreparedRoute => prepareRoute({ name: 'acme', domain: 'acme.bitrix24.ru' }, {
-    version: 1, target_category: 0, stages: {}, unmapped_stage: 'keep', fields: { TITLE: 'TITLE', OPPORTUNITY: 'OPPORTUNITY' }, computed, on_delete: 'ignore', on_target_missing: 'park'
+  const route: DispatcherRoom['route'] = (computed = {}, { from = 'acme', ...more } = {}) => prepareRoute({ name: from, domain: `${from}.bitrix24.ru` }, {
+    version: 1, target_category: 0, stages: {}, unmapped_stage: 'keep', fields: { TITLE: 'TITLE', OPPORTUNITY: 'OPPORTUNITY' }, computed, on_delete: 'ignore', on_target_missing: 'park', ...more
   })
   const work = async (dealId: number, portal = 'acme'): Promise<WorkRow> => (await pool.query<WorkRow>('select * from dispatch.work where portal = $1 and deal_id = $2', [portal, String(dealId)])).rows[0] ?? {}
   return {

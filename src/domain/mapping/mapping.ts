@@ -4,6 +4,15 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 /** Fields by Bitrix24's own UPPER-case names. */
 export type Fields = Readonly<Record<string, Json>>
 
+/** How a record that dealbridge did not make is recognised; our own ORIGIN pair always comes first. */
+export type MatchRule = 'origin' | 'phone' | 'email' | 'title'
+
+/** How contacts or companies are carried (contract 3): source field to target field; PHONE, EMAIL, WEB and IM are lists of values. */
+export interface CarriedRule { readonly carry: true, readonly match: readonly MatchRule[], readonly fields: Readonly<Record<string, string>> }
+
+/** A kind of records that is not carried needs no more said. */
+export type Carried = { readonly carry: false } | CarriedRule
+
 /** The rules of one route (contract 3, mapping file). */
 export interface Mapping {
   readonly version: number
@@ -13,6 +22,8 @@ export interface Mapping {
   readonly fields: Readonly<Record<string, string>>
   readonly on_delete: 'ignore' | 'close' | 'delete'
   readonly on_target_missing: 'park' | 'recreate'
+  readonly contacts?: Carried | undefined
+  readonly companies?: Carried | undefined
 }
 
 /** Values of the computed fields, worked out before: the domain reads no clock and runs no expression. */

@@ -13,3 +13,6 @@ export function dealKey (portal: PortalName, dealId: DealId): string {
 export function isDealId (text: string): boolean {
   return /^[1-9][0-9]{0,18}$/.test(text)
 }
+
+/** ORIGINATOR_ID of everything that dealbridge makes in a target portal. */
+export const ORIGINATOR = 'dealbridge'

@@ -1,8 +1,7 @@
 import { lostStage } from '../mapping/mapping.ts'
+import { ORIGINATOR } from '../shared/ids.ts'
 import type { Standing } from '../signal/order.ts'
 import type { Fields, Mapped, Mapping } from '../mapping/mapping.ts'
-
-export const ORIGINATOR = 'dealbridge'
 
 /** What the source portal said about a deal. */
 export type SourceRead =

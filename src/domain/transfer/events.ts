@@ -1,3 +1,4 @@
+import type { CarriedLink } from '../mapping/carried.ts'
 import type { EventHead } from '../signal/signal.ts'
 
 /**
@@ -30,7 +31,10 @@ export interface SourceState {
 
 export type TransferAction = 'created' | 'updated' | 'unchanged' | 'deleted'
 
-/** The target deal stands in the mapped state. `writtenFields` is JSON of what was sent, `{}` for `unchanged`. */
+/**
+ * The target deal stands in the mapped state. `writtenFields` is JSON of what was sent, `{}` for `unchanged`. `carried`: the
+ * contacts and companies it is bound to; empty, or absent before it is written, when the mapping carries none.
+ */
 export interface TransferSucceeded extends OutcomeHead, SourceState {
   readonly type: 'TransferSucceeded'
   readonly action: TransferAction
@@ -39,6 +43,7 @@ export interface TransferSucceeded extends OutcomeHead, SourceState {
   readonly mappingVersion: number
   readonly tries: number
   readonly durationMs: number
+  readonly carried?: readonly CarriedLink[]
 }
 
 /** Nothing to do by the rules: `reason` is a code of docs/reference/reasons.md, `source_deleted` for a deal that is gone. */

@@ -10,6 +10,9 @@ export type FailureClass = 'transient' | 'throttled' | 'permanent' | 'portal' | 
 /** A failure with the portal's code (or ours, in lower case) and plain words for a person. */
 export interface Failure { readonly class: FailureClass, readonly code: string, readonly detail: string, readonly waitMs?: number }
 
+/** The target was asked before a write and did not say. */
+export const UNANSWERED: Failure = { class: 'transient', code: 'look_up_failed', detail: 'The target did not answer the look-up.' }
+
 const PORTAL_CODES = new Set(['EXPIRED_TOKEN', 'INVALID_TOKEN', 'NO_AUTH_FOUND', 'INVALID_CREDENTIALS', 'INSUFFICIENT_SCOPE', 'USER_ACCESS_ERROR',
   'ALLOWED_ONLY_INTRANET_USER', 'WRONG_AUTH_TYPE', 'ACCESS_ERROR', 'METHOD_CONFIRM_DENIED', 'METHOD_CONFIRM_WAITING', 'ERROR_OAUTH', 'APPLICATION_NOT_FOUND',
   'AUTHORIZATION_ERROR', 'PAYMENT_REQUIRED', 'PORTAL_DELETED', 'INVALID_REQUEST', 'ERROR_METHOD_NOT_FOUND', 'OVERLOAD_LIMIT'])
