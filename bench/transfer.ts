@@ -4,6 +4,7 @@
 // budget of which nothing is known counts as full, and a bucket that was idle would give a burst above the ceiling.
 import os from 'node:os'
 import { eventually } from '../test/support/eventually.ts'
+import { freePortBase } from '../test/support/services.ts'
 import { startSystem } from '../test/support/system.ts'
 import type { Holder } from '../test/support/system.ts'
 
@@ -22,8 +23,9 @@ try {
   for (let i = 0; i < BACKLOG; i += 1) (i % 2 === 0 ? acme : beta).create({ TITLE: `Deal ${i}`, CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', OPPORTUNITY: i, CURRENCY_ID: 'RUB' })
   await Promise.all([acme.idle(), beta.idle()])
   await eventually(async () => (await system.summary()).signals >= BACKLOG, { deadlineMs: 60_000 })
+  const bases = await Promise.all(Array.from({ length: DISPATCHERS }, freePortBase))
   const first = performance.now()
-  const programs = Array.from({ length: DISPATCHERS }, () => system.begin('dispatcher'))
+  const programs = bases.map(base => system.beginMore(base, 'dispatcher'))
   const marks: number[] = []
   await eventually(() => {
     const landed = main.deals().length
