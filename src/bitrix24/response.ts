@@ -13,8 +13,8 @@ const map = <T extends z.ZodType>(value: T): z.ZodType<Record<string, z.infer<T>
   z.union([z.array(z.unknown()).transform(items => ({ ...items }) as never), z.record(z.string(), value)])
 const batchResult = z.looseObject({ result: map(z.unknown()), result_error: map(z.unknown()), result_time: map(time).optional().catch(undefined) })
 
-/** Method time as told by an answer: seconds used in the window, and in how many ms after the answer the oldest part of it leaves. */
-export interface MethodTime { readonly operating: number, readonly resetInMs: number | null }
+/** Method time as told by an answer: seconds used in the window, in how many ms after the answer the oldest part of it leaves, and how long this call ran. */
+export interface MethodTime { readonly operating: number, readonly resetInMs: number | null, readonly tookMs: number | null }
 
 /** A whole answer of a portal. `portalNow` is the portal's own clock at the start of the request (ms), null if untold. */
 export type Answer =
@@ -71,9 +71,9 @@ export function readBatch (result: unknown, intent: 'read' | 'write'): ((key: st
 
 function methodTime (told: z.infer<typeof time> | undefined): MethodTime | null {
   if (told?.operating === undefined) return null
-  const { operating, operating_reset_at: reset, finish = told.start } = told
+  const { operating, operating_reset_at: reset, start, finish = start } = told
   // Both moments are the portal's own, so its clock may differ from ours.
-  return { operating, resetInMs: reset === undefined || finish === undefined ? null : reset * 1000 - finish * 1000 }
+  return { operating, resetInMs: reset === undefined || finish === undefined ? null : reset * 1000 - finish * 1000, tookMs: start === undefined || finish === undefined ? null : Math.max(0, (finish - start) * 1000) }
 }
 
 function parseJson (text: string): unknown {

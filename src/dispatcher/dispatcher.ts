@@ -1,5 +1,6 @@
 import type { PortalClient } from '../bitrix24/client.ts'
 import type { MadeKind } from '../bitrix24/made.ts'
+import type { Quotas } from '../domain/schedule/share.ts'
 import type { EventLog, Subscription } from '../eventlog/port.ts'
 import { uuidv7 } from '../platform/clock.ts'
 import { messageOf } from '../platform/logger.ts'
@@ -27,6 +28,8 @@ export interface DispatcherDeps {
   readonly clients: ReadonlyMap<string, PortalClient>
   /** By source portal: its target and its prepared mapping. */
   readonly routes: ReadonlyMap<string, { readonly to: string, readonly prepared: PreparedRoute }>
+  /** How much of a target's writes a source portal gets while others wait; no entry: no limit. */
+  readonly quotas?: Quotas
   /** For tests of the protocol alone; the product waits out the portal's longest request. */
   readonly unknownWaitMs?: number
   /** For tests as well: shorter leases, a scan more often, and bugs planted in place of a part. */
@@ -86,7 +89,7 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
         let wake = (): void => undefined
         const lease = startLease({ pool, logger, target, owner, changed: () => wake(), ...(deps.leaseTimes === undefined ? {} : { times: deps.leaseTimes }) })
         const mine = new Map([...routes].filter(([, r]) => r.to === target).map(([name, r]) => [name, r.prepared]))
-        const engine = startEngine({ target, lease, lanes, routes: mine, log, pool, logger, telemetry, unknownWaitMs: deps.unknownWaitMs ?? UNKNOWN_WAIT_MS, parts: deps.parts })
+        const engine = startEngine({ target, lease, lanes, routes: mine, log, pool, logger, telemetry, unknownWaitMs: deps.unknownWaitMs ?? UNKNOWN_WAIT_MS, quotas: deps.quotas ?? new Map(), parts: deps.parts })
         wake = () => engine.wake()
         const scan = startDuplicateScan({ target, kinds: kindsMade([...mine.values()]), lease, lanes, pool, logger, telemetry, times: deps.scanTimes })
         engines.push({ engine, lease, scan })

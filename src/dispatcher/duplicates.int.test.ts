@@ -62,7 +62,7 @@ test('a refused list is no word about doubles: what was found stays, and the sca
   const [twice = 0] = copies.keys()
   room.main.create({ TITLE: 'again', ORIGINATOR_ID: 'dealbridge', ORIGIN_ID: `acme:${twice}` })
   await eventually(async () => (await found(room)).length === 1, { deadlineMs: 20_000 })
-  room.main.fault({ where: 'read', mode: 'html', times: 5 })
+  room.main.fault({ where: 'answer', mode: 'html200', times: 5 })
   await twoScans(room)
   assert.equal((await found(room)).length, 1)
 })

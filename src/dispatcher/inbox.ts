@@ -1,3 +1,4 @@
+import { betterLane, laneOf } from '../domain/schedule/lane.ts'
 import { foldOrder } from '../domain/signal/order.ts'
 import type { EventLog, Lease, LogRecord, RecordBatch, Subscription } from '../eventlog/port.ts'
 import { failpoint } from '../platform/failpoint.ts'
@@ -60,8 +61,10 @@ function gather (records: readonly LogRecord[], targetOf: (portal: string) => st
     if (event.type !== 'DealChangeSignalled') continue
     const key = `${event.portal}:${event.dealId}`
     const before = deals.get(key)
+    const lane = laneOf(event.channel)
     deals.set(key, {
       portal: event.portal, dealId: event.dealId, target: targetOf(event.portal), count: (before?.count ?? 0) + 1, lastOffset: offset,
+      lane: before === undefined ? lane : betterLane(before.lane, lane),
       firstReceivedAt: before?.firstReceivedAt ?? event.receivedAt, correlationId: event.correlationId, causationId: event.eventId,
       wish: foldOrder(before?.wish, event.order ?? '')
     })

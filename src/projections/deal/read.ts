@@ -76,6 +76,8 @@ export interface PortalSums {
   readonly parked: bigint
   readonly deferred: bigint
   readonly unknown: bigint
+  /** Deals with a signal that has no end yet. */
+  readonly backlog: bigint
 }
 
 /** Per portal: how many signals there are and how they ended (one statement, so that the sums hold), and what waits. */
@@ -83,7 +85,8 @@ export async function sumByPortal (db: Queryable, portal: string | null): Promis
   const { rows } = await db.query<PortalSums>(`
     select portal, sum(greatest(signals_seen, ended))::bigint as signals, sum(open)::bigint as open, sum(applied)::bigint as applied,
       sum(unchanged)::bigint as unchanged, sum(superseded)::bigint as superseded, sum(skipped)::bigint as skipped,
-      sum(parked)::bigint as parked, count(*) filter (where state = 'deferred') as deferred, count(*) filter (where state = 'unknown') as unknown
+      sum(parked)::bigint as parked, count(*) filter (where state = 'deferred') as deferred, count(*) filter (where state = 'unknown') as unknown,
+      count(*) filter (where open > 0) as backlog
     from read_v1.deal where $1::text is null or portal = $1 group by portal order by portal`, [portal])
   return rows
 }

@@ -19,6 +19,3 @@ create table dispatch.duplicate (
 );
 comment on table dispatch.duplicate is 'what stood more than once in a target when it was last looked at; nothing is ever deleted by dealbridge';
 comment on column dispatch.duplicate.ids is 'ids in the target portal, oldest first';
-
--- Intents and settlements find a deal by its attempt.
-create index work_attempt on dispatch.work (attempt_id) where attempt_id is not null;
