@@ -41,7 +41,7 @@ export const configSchema = z.strictObject({
   admin: z.strictObject({ host: text.default('127.0.0.1'), port_base: port.default(8090) }).prefault({}),
   allowed_domains: z.array(text).max(1000).default(['*.bitrix24.ru']),
   oauth_servers: z.array(text).max(20).default(['https://oauth.bitrix24.tech', 'https://oauth.bitrix.info']),
-  sweep: z.strictObject({ every: duration.default('60s'), full_every: duration.default('24h') }).prefault({}),
+  sweep: z.strictObject({ every: duration.default('60s'), full_every: duration.default('24h'), backfill: z.boolean().default(true) }).prefault({}),
   portals: z.array(portal).min(1).max(10000),
   routes: z.array(z.strictObject({ from: z.union([name, z.literal('*')]), to: name, mapping: text })).min(1).max(10000)
 })

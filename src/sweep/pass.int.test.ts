@@ -1,88 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { NOON, testPortal } from '../../simulator/testing.ts'
-import type { TestPortal } from '../../simulator/testing.ts'
-import { connectPortal } from '../../test/support/portal-client.ts'
-import { freshDatabase } from '../../test/support/services.ts'
-import { readDeals } from '../bitrix24/read.ts'
-import { versionOf } from '../bitrix24/version.ts'
-import type { DealChangeSignalled } from '../domain/signal/signal.ts'
-import { createMemoryLog } from '../eventlog/memory-log.ts'
-import type { EventLog } from '../eventlog/port.ts'
-import { createLogger } from '../platform/logger.ts'
-import { createRegistry } from '../platform/metrics.ts'
-import { migrate } from '../platform/migrations.ts'
-import { createPool } from '../platform/postgres.ts'
-import type { Pool } from '../platform/postgres.ts'
+import { NOON } from '../../simulator/testing.ts'
+import { HOUR, openSweep } from '../../test/support/sweep-room.ts'
 import { compare } from './compare.ts'
-import { createSweep } from './sweep.ts'
-import type { Sweep, SweepDeps } from './sweep.ts'
-import { createSweepTelemetry } from './telemetry.ts'
-import type { Counts } from './work.ts'
+import type { SweepDeps } from './sweep.ts'
 
-const logger = createLogger('test', 'error')
-const HOUR = 3_600_000
-
-interface Room {
-  readonly at: TestPortal
-  readonly pool: Pool
-  readonly log: EventLog
-  readonly make: (own?: Partial<SweepDeps>) => Sweep
-  /** One visit by a sweep of its own; gives its counts. */
-  readonly pass: (own?: Partial<SweepDeps> & { full?: boolean }) => Promise<Counts>
-  readonly signals: () => Promise<DealChangeSignalled[]>
-  /** What the dispatcher does, in short: every deal that was signalled is read, and ends in the state as it is now. */
-  readonly end: (status?: 'idle' | 'parked') => Promise<void>
-}
-
-async function open (t: TestContext, config: Parameters<typeof testPortal>[1] = {}): Promise<Room> {
-  const at = await testPortal(t, { limits: { per_second: 1000, burst: 10_000 }, ...config })
-  const client = await connectPortal(t, at.restUrl)
-  const pool = createPool(await freshDatabase(t), { name: 'test', logger })
-  t.after(() => pool.end())
-  await migrate(pool, new URL('../../migrations', import.meta.url).pathname)
-  const log = createMemoryLog()
-  const make = (own: Partial<SweepDeps> = {}): Sweep => createSweep({
-    log, pool, logger, telemetry: createSweepTelemetry(createRegistry()), portals: new Map([['p', { client, perSecond: 1000 }]]), times: { everyMs: HOUR, fullEveryMs: 24 * HOUR }, ...own
-  })
-  const records = async (): Promise<{ event: DealChangeSignalled, offset: bigint }[]> => {
-    const out: { event: DealChangeSignalled, offset: bigint }[] = []
-    await log.read('deal-signals', new Map(), (batch) => {
-      for (const { event, offset } of batch.records) if (event.type === 'DealChangeSignalled') out.push({ event, offset })
-      return Promise.resolve()
-    })
-    return out
-  }
-  return {
-    at, pool, log, make,
-    async pass ({ full = false, ...own } = {}) {
-      const visited = await make(own).once('p', { full })
-      assert.equal(visited?.result, 'done')
-      return visited.counts
-    },
-    signals: async () => (await records()).map(({ event }) => event),
-    async end (status = 'idle') {
-      const last = new Map((await records()).map(({ event, offset }) => [event.dealId, offset]))
-      const read = await readDeals(client, [...last.keys()], new AbortController().signal)
-      for (const [id, offset] of last) {
-        const source = read.kind === 'read' ? read.deals.get(id) : undefined
-        const version = source?.kind === 'found' ? versionOf(source.deal) : null
-        await pool.query(`
-          insert into dispatch.work (portal, deal_id, target, status, last_offset, covered_offset, ended_modified, ended_hash) values ('p', $1, 'main', $2, $3, $3, $4, $5)
-          on conflict (portal, deal_id) do update set status = excluded.status, last_offset = excluded.last_offset, covered_offset = excluded.covered_offset,
-            ended_modified = coalesce(excluded.ended_modified, dispatch.work.ended_modified), ended_hash = coalesce(excluded.ended_hash, dispatch.work.ended_hash)`,
-        [id, status, offset, version?.modifiedAt ?? null, version?.hash ?? null])
-        await pool.query(`
-          insert into read_v1.deal (portal, deal_id, signals_seen, signal_received_at, status, ended, applied) values ('p', $1, 1, now(), $2, 1, 1)
-          on conflict (portal, deal_id) do update set status = excluded.status`, [id, version === null ? 'deleted' : status === 'parked' ? 'parked' : 'landed'])
-      }
-    }
-  }
-}
-
-test('the first pass begins at the present; what was there long before stays to a backfill', async (t) => {
-  const { at, pass, signals } = await open(t)
+test('the first pass begins at the present; what was there long before is left to the full pass', async (t) => {
+  const { at, pass, signals } = await openSweep(t)
   at.create({ TITLE: 'long ago' })
   at.advance(HOUR)
   assert.equal((await pass()).listed, 0)
@@ -94,7 +19,7 @@ test('the first pass begins at the present; what was there long before stays to 
 })
 
 test('a change costs one signal, and an unchanged portal none, by however many passes, one request each', async (t) => {
-  const { at, pass, signals, end } = await open(t)
+  const { at, pass, signals, end } = await openSweep(t)
   await pass()
   at.advance(60_000)
   const id = at.create({ TITLE: 'A' })
@@ -109,7 +34,7 @@ test('a change costs one signal, and an unchanged portal none, by however many p
 })
 
 test('while the dispatcher is away a change is signalled once, and a newer one of that deal not again', async (t) => {
-  const { at, pass, signals, end } = await open(t)
+  const { at, pass, signals, end } = await openSweep(t)
   await pass()
   const id = at.create({ TITLE: 'A' })
   for (let i = 0; i < 4; i += 1) { at.advance(5000); at.update(id, { TITLE: String(i) }); await pass() }
@@ -120,7 +45,7 @@ test('while the dispatcher is away a change is signalled once, and a newer one o
 })
 
 test('a deal in hand holds the cursor back until it can be judged, however long that takes', async (t) => {
-  const { at, pool, pass, signals, end } = await open(t)
+  const { at, pool, pass, signals, end } = await openSweep(t)
   await pass()
   const id = at.create({ TITLE: 'A' })
   await pass()
@@ -135,7 +60,7 @@ test('a deal in hand holds the cursor back until it can be judged, however long 
 })
 
 test('our own deals are left out', async (t) => {
-  const { at, pass, signals } = await open(t)
+  const { at, pass, signals } = await openSweep(t)
   await pass()
   at.create({ TITLE: 'ours', ORIGINATOR_ID: 'dealbridge', ORIGIN_ID: 'acme:1' })
   at.create({ TITLE: 'of a shop', ORIGINATOR_ID: 'shop', ORIGIN_ID: '1' })
@@ -143,22 +68,8 @@ test('our own deals are left out', async (t) => {
   assert.deepEqual([counts.own, counts.signalled, (await signals()).length], [1, 1, 1])
 })
 
-test('deals deleted in the portal are signalled by the full pass alone, once, and no others', async (t) => {
-  const { at, pass, signals, end } = await open(t)
-  await pass()
-  const [gone = 0] = Array.from({ length: 60 }, () => at.create({ TITLE: 'x' }))
-  await pass()
-  await end()
-  at.remove(gone)
-  assert.equal((await pass()).deleted, 0)
-  assert.deepEqual([(await pass({ full: true })).asked, (await pass({ full: true })).deleted], [60, 0], 'its signal is open')
-  assert.deepEqual((await signals()).filter(s => s.kind === 'deleted').map(s => s.dealId), [String(gone)])
-  await end()
-  assert.deepEqual([(await pass({ full: true })).asked, (await signals()).length], [59, 61])
-})
-
 test('a pass that the portal refuses leaves the cursor where it was', async (t) => {
-  const { at, make, pass, signals } = await open(t)
+  const { at, make, pass, signals } = await openSweep(t)
   await pass()
   at.create({ TITLE: 'A' })
   at.fault({ where: 'auth', mode: 'no_auth', times: 1 })
@@ -169,7 +80,7 @@ test('a pass that the portal refuses leaves the cursor where it was', async (t) 
 })
 
 test('two sweeps at once do the work of one', async (t) => {
-  const { at, make, pass, signals, pool } = await open(t, { latency_ms: 100 })
+  const { at, make, pass, signals, pool } = await openSweep(t, { latency_ms: 100 })
   await pass()
   for (let i = 0; i < 120; i += 1) at.create({ TITLE: 'x' })
   const before = at.stats().requests
@@ -182,7 +93,7 @@ test('two sweeps at once do the work of one', async (t) => {
 })
 
 test('a sweep that was taken over after its last request leaves no cursor', async (t) => {
-  const { at, make, pass, pool, log } = await open(t)
+  const { at, make, pass, pool, log } = await openSweep(t)
   await pass()
   at.advance(HOUR)
   at.create({ TITLE: 'x' })
@@ -196,7 +107,7 @@ test('a sweep that was taken over after its last request leaves no cursor', asyn
 
 /** A deal that the list shows 10 s late, and one saved in the cursor's own second after the pass: how many are signalled. */
 async function lateOnes (t: TestContext, own: Partial<SweepDeps>): Promise<number> {
-  const { at, pass, signals } = await open(t, { switches: { list_lag_ms: 10_000 } })
+  const { at, pass, signals } = await openSweep(t, { switches: { list_lag_ms: 10_000 } })
   await pass(own)
   at.advance(60_500)
   at.create({ TITLE: 'shown late' })
@@ -219,7 +130,7 @@ test('planted: a cursor without overlap misses the first, and one that begins be
 
 /** A parked deal through three passes: how many signals it costs. */
 async function parkedOnes (t: TestContext, own: Partial<SweepDeps>): Promise<number> {
-  const { at, pass, signals, end } = await open(t)
+  const { at, pass, signals, end } = await openSweep(t)
   await pass(own)
   at.create({ TITLE: 'parked' })
   for (let i = 0; i < 3; i += 1) { await pass(own); await end('parked'); at.advance(5000) }
@@ -235,7 +146,7 @@ test('planted: comparing with the last transferred instead of the last ended ver
 })
 
 test('the clock of a portal, in another zone and far from ours, is its own measure', async (t) => {
-  const { at, pass, signals, pool } = await open(t, { zone: '-05:00' })
+  const { at, pass, signals, pool } = await openSweep(t, { zone: '-05:00' })
   await pass()
   const { rows } = await pool.query<{ cursor_at: Date }>('select cursor_at from sweep.portal')
   assert.equal(rows[0]?.cursor_at.getTime(), NOON)
