@@ -3,7 +3,10 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { NOON } from '../../simulator/testing.ts'
 import { HOUR, openSweep } from '../../test/support/sweep-room.ts'
+import { listChanged } from '../bitrix24/list.ts'
+import type { PortalClient } from '../bitrix24/client.ts'
 import { compare } from './compare.ts'
+import { listFrom } from './cursor.ts'
 import type { SweepDeps } from './sweep.ts'
 
 test('the first pass begins at the present; what was there long before is left to the full pass', async (t) => {
@@ -123,7 +126,7 @@ test('neither a lagging list nor equal seconds at the cursor hide a deal', async
   assert.equal(await lateOnes(t, {}), 2)
 })
 
-test('planted: a cursor without overlap misses the first, and one that begins behind its own second both', async (t) => {
+test('planted bug: a cursor without overlap misses the first, and one that begins behind its own second both', async (t) => {
   assert.equal(await lateOnes(t, { parts: { listFrom: cursor => cursor } }), 1)
   assert.equal(await lateOnes(t, { parts: { listFrom: cursor => cursor + 1000 } }), 0)
 })
@@ -141,16 +144,97 @@ test('a parked deal is not tried again at every pass', async (t) => {
   assert.equal(await parkedOnes(t, {}), 1)
 })
 
-test('planted: comparing with the last transferred instead of the last ended version tries it each time', async (t) => {
+test('planted bug: comparing with the last transferred instead of the last ended version tries it each time', async (t) => {
   assert.equal(await parkedOnes(t, { parts: { compare: (listed, standing) => compare(listed, standing.status === 'parked' ? { ...standing, ended: null } : standing) } }), 3)
 })
 
-test('the clock of a portal, in another zone and far from ours, is its own measure', async (t) => {
-  const { at, pass, signals, pool } = await openSweep(t, { zone: '-05:00' })
+/** 180 deals of one second, which is more than three pages of them: how many are signalled. */
+async function oneSecond (t: TestContext, parts: SweepDeps['parts'] = {}): Promise<number> {
+  const { at, pass, signals } = await openSweep(t)
+  await pass()
+  at.advance(HOUR)
+  for (let i = 0; i < 180; i += 1) at.create({ TITLE: 'x' })
+  at.advance(1000)
+  for (let i = 0; i < 20; i += 1) at.create({ TITLE: 'of the next second' })
+  await pass({ parts })
+  return new Set((await signals()).map(signal => signal.dealId)).size
+}
+
+test('equal seconds over the border of a page hide no deal', async (t) => {
+  assert.equal(await oneSecond(t), 200)
+})
+
+test('planted bug: going on behind a full page by time alone misses the rest of its second', async (t) => {
+  const byTimeAlone: typeof listChanged = async (...args) => {
+    const listed = await listChanged(...args)
+    return listed.kind === 'read' ? { ...listed, rest: listed.rest.filter(stretch => stretch.afterId === null) } : listed
+  }
+  assert.equal(await oneSecond(t, { listChanged: byTimeAlone }), 70)
+})
+
+/** While a pass of some minutes goes on, a deal that was listed already changes, and so does one that is to come: their signals after the next pass. */
+async function changedMeanwhile (t: TestContext, parts: SweepDeps['parts'] = {}): Promise<[listed: number, toCome: number]> {
+  const { at, pass, signals, end } = await openSweep(t)
+  await pass()
+  at.advance(HOUR)
+  const ids = Array.from({ length: 120 }, () => { at.advance(1000); return at.create({ TITLE: 'x' }) })
+  const [early = 0, late = 0] = [ids[3], ids[110]]
+  const slow: typeof listChanged = async (...args) => {
+    const listed = await listChanged(...args)
+    assert.ok(listed.kind === 'read')
+    at.advance(100_000)
+    if (listed.deals.some(deal => deal.id === String(early))) at.update(late, { TITLE: 'changed before it was listed' })
+    if (listed.rest.length > 0) return listed
+    // The dispatcher has ended what the first pages told, and one of those deals changes behind the last page.
+    await end()
+    at.update(early, { TITLE: 'changed after it was listed' })
+    at.advance(100_000)
+    return listed
+  }
+  await pass({ parts: { ...parts, listChanged: slow } })
+  await pass({ parts })
+  const of = async (id: number): Promise<number> => (await signals()).filter(signal => signal.dealId === String(id)).length
+  return [await of(early), await of(late)]
+}
+
+test('a deal that changes while a pass goes on is found by that pass or by the next one', async (t) => {
+  assert.deepEqual(await changedMeanwhile(t), [2, 1])
+})
+
+test('planted bug: a cursor at the end of a pass, not at its begin, misses what changed meanwhile', async (t) => {
+  assert.deepEqual(await changedMeanwhile(t, { listFrom: cursor => listFrom(cursor + 600_000) }), [1, 1])
+})
+
+/** The portal tells times of its own zone, and its clock stands far behind ours: how many of two deals are signalled. */
+async function inZone (t: TestContext, zone: string, own: { parts?: SweepDeps['parts'], client?: (client: PortalClient) => PortalClient } = {}): Promise<number> {
+  const room = await openSweep(t, { zone })
+  const portals = new Map([['p', { client: own.client?.(room.client) ?? room.client, perSecond: 1000 }]])
+  const pass = async (): Promise<unknown> => await room.pass({ portals, parts: own.parts ?? {} })
+  await pass()
+  room.at.create({ TITLE: 'x' })
+  room.at.advance(10 * 60_000)
+  await pass()
+  room.at.create({ TITLE: 'y' })
+  await pass()
+  return (await room.signals()).length
+}
+
+test('the clock of a portal, in any zone and far from ours, is its own measure', async (t) => {
+  const { pass, pool } = await openSweep(t, { zone: '-05:00' })
   await pass()
   const { rows } = await pool.query<{ cursor_at: Date }>('select cursor_at from sweep.portal')
   assert.equal(rows[0]?.cursor_at.getTime(), NOON)
-  at.create({ TITLE: 'x' })
-  await pass()
-  assert.equal((await signals()).length, 1)
+  for (const zone of ['+03:00', '-05:00', '+05:30']) assert.equal(await inZone(t, zone), 2, zone)
+})
+
+test('planted bug: a cursor by our own clock misses all that a portal saves whose clock is behind', async (t) => {
+  assert.equal(await inZone(t, '+03:00', { parts: { listFrom: () => listFrom(Date.now()) } }), 0)
+})
+
+test('planted bug: times without a zone, which a portal takes for its own, miss what a portal west of UTC saves', async (t) => {
+  const naive = (client: PortalClient): PortalClient => ({
+    ...client,
+    batch: (commands, options) => client.batch(new Map([...commands].map(([key, command]) => [key, JSON.parse(JSON.stringify(command).replaceAll('+00:00', '')) as typeof command])), options)
+  })
+  assert.deepEqual([await inZone(t, '-05:00', { client: naive }), await inZone(t, '+00:00', { client: naive })], [0, 2])
 })

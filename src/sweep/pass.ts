@@ -1,7 +1,7 @@
 // One pass over what changed in a portal. Promises: a change that moves a deal's modification time is signalled by the next
 // whole pass unless the deal ended in that very version; a deal that did costs no signal. Does not promise: no signal too many,
 // since two for one change are harmless. Breaks it: a list that lags longer than the overlap. Watched by pass.int.test.ts.
-import { listChanged, portalClock } from '../bitrix24/list.ts'
+import { portalClock } from '../bitrix24/list.ts'
 import type { Stretch } from '../bitrix24/stretch.ts'
 import { now } from '../platform/clock.ts'
 import { nextCursor } from './cursor.ts'
@@ -19,7 +19,7 @@ export async function passOver (work: Work, cursorAt: number | null): Promise<nu
     await work.turn()
     work.counts.requests += 1
     const asked = now()
-    const listed = await unlessStopped(listChanged(work.client, stretches, work.signal), work.signal)
+    const listed = await unlessStopped(work.parts.listChanged(work.client, stretches, work.signal), work.signal)
     if (listed.kind === 'failed') throw new PassFailed(listed.failure)
     beganAt ??= listed.portalNow ?? asked
     work.counts.listed += listed.deals.length

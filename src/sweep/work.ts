@@ -1,4 +1,5 @@
 import type { PortalClient } from '../bitrix24/client.ts'
+import { listChanged } from '../bitrix24/list.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import type { EventLog } from '../eventlog/port.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -18,6 +19,7 @@ export interface SweepParts {
   readonly compare: typeof compare
   readonly waitsInBackfill: typeof waitsInBackfill
   readonly listFrom: typeof listFrom
+  readonly listChanged: typeof listChanged
   readonly isBelievable: typeof isBelievable
   readonly createPace: (perSecond: number) => Pace
   /** So many signals of a portal's backfill may be open. */
@@ -25,7 +27,7 @@ export interface SweepParts {
 }
 
 // 5,000 are minutes of work for the dispatcher, and little for its table of work.
-export const PARTS: SweepParts = { compare, waitsInBackfill, listFrom, isBelievable, createPace, backfillAhead: 5000 }
+export const PARTS: SweepParts = { compare, waitsInBackfill, listFrom, listChanged, isBelievable, createPace, backfillAhead: 5000 }
 
 /** What a pass over one portal works with. `turn` waits for the sweep's part of the budget and keeps the lease; it throws when that is lost. */
 export interface Work {
