@@ -47,7 +47,10 @@ function compose ({ config, logger, registry, log, pool }: ProcessParts): { swee
   const telemetry = createSweepTelemetry(registry)
   const perSecond = new Map(config.portals.map(({ name, limits }) => [name, limits.per_second]))
   const clients = connectPortals(config, { redis, outgoing, apiSeconds: telemetry.apiSeconds }, ({ name }) => config.routes.has(name))
-  const portals = new Map([...clients].map(([name, client]) => [name, { client, perSecond: perSecond.get(name) ?? 1 }]))
+  const portals = new Map([...clients].flatMap(([name, client]) => {
+    const route = config.routes.get(name)
+    return route === undefined ? [] : [[name, { client, perSecond: perSecond.get(name) ?? 1, route }]]
+  }))
   return {
     sweep: createSweep({ log, pool, logger, telemetry, portals, times: sweepTimes(config.sweep), backfill: config.sweep.backfill }),
     close: async () => { redis.disconnect(); await outgoing.close() }

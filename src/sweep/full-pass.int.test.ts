@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { HOUR, openSweep } from '../../test/support/sweep-room.ts'
+import { HOUR, ROUTE, openSweep } from '../../test/support/sweep-room.ts'
 import type { SweepRoom } from '../../test/support/sweep-room.ts'
+import { hashOf } from '../platform/hash.ts'
 import { createRegistry } from '../platform/metrics.ts'
 import { isBelievable } from './believable.ts'
 import { compare } from './compare.ts'
@@ -11,11 +12,11 @@ import type { SweepDeps } from './sweep.ts'
 import { createSweepTelemetry } from './telemetry.ts'
 import { PARTS } from './work.ts'
 
-const DEAL = 2
+const [DEAL, CONTACT] = [2, 3] as const
 
 /** A portal of the smallest plan, so that a visit does one step of its full pass; nothing waits for the pace. */
 const small = (room: SweepRoom, parts: SweepDeps['parts'] = {}): Partial<SweepDeps> => ({
-  portals: new Map([['p', { client: room.client, perSecond: 2 }]]), times: { everyMs: 60_000, fullEveryMs: 24 * HOUR },
+  portals: new Map([['p', { client: room.client, perSecond: 2, route: ROUTE }]]), times: { everyMs: 60_000, fullEveryMs: 24 * HOUR },
   parts: { createPace: () => ({ take: () => Promise.resolve() }), ...parts }
 })
 
@@ -72,6 +73,30 @@ test('a deal that the list did not show, but shows when it is asked for, is not 
   const listed: number[] = []
   const counts = await pass({ full: true, told: (_portal, { listed: so }) => { listed.push(so); if (listed.length === 2) at.advance(20_000) } })
   assert.deepEqual([counts.asked, counts.deleted, await signals()], [0, 0, []])
+})
+
+/** Three deals at rest share a contact that dealbridge made, as `written` names it there; a fourth has one that was recognised: the deals that a full pass signals. */
+async function sharedContact (t: TestContext, written: string): Promise<string[]> {
+  const { at, pool, pass, signals, end } = await openSweep(t)
+  const [ann, bob] = ['Ann', 'Bob'].map(NAME => at.store.add(CONTACT, { NAME }, 1))
+  await pass()
+  const shared = [0, 1, 2].map(() => at.create({ TITLE: 'x', CONTACT_IDS: [ann] }))
+  at.create({ TITLE: 'y', CONTACT_IDS: [bob] })
+  await pass()
+  await end()
+  await pool.query(`update dispatch.work set link = '9' || deal_id`)
+  await pool.query(`
+    insert into dispatch.record (target, portal, kind, source_id, status, link, adopted, written_hash)
+    values ('main', 'p', 'contact', $1, 'idle', '900', false, $3), ('main', 'p', 'contact', $2, 'idle', '901', true, 'something else')`,
+  [ann, bob, hashOf({ NAME: written })])
+  await pass({ full: true })
+  const found = (await signals()).filter(signal => signal.kind === 'updated')
+  assert.ok(found.every(signal => signal.channel === 'sweep' && shared.includes(Number(signal.dealId))))
+  return found.map(signal => signal.dealId)
+}
+
+test('a contact that differs from what was written is brought along by one of its deals; one that was recognised is not asked about', async (t) => {
+  assert.deepEqual([(await sharedContact(t, 'Anne')).length, (await sharedContact(t, 'Ann')).length], [1, 0])
 })
 
 /** 60 of 100 deals vanish from the lists, as when a right is withdrawn: how many a full pass signals as deleted. */

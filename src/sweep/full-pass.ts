@@ -1,5 +1,5 @@
 // The slower pass over all deals of a portal. Promises: every deal that differs from the version in which it last ended is
-// signalled, also when its modification time stayed (product rows, bindings); a deletion is, unless too many deals are absent at
+// signalled, also when its modification time stayed (product rows, bindings), and so is one whose contact or company differs; a deletion is, unless too many deals are absent at
 // once; a deal that nobody heard of goes into the backfill. A broken pass goes on where its last step ended. Does not promise:
 // an order, nor that a deal is listed as it was at the begin. Breaks it: a portal whose ids fall. Watched by full-pass.int.test.ts.
 import { listPresent } from '../bitrix24/list.ts'
@@ -7,6 +7,7 @@ import { READ_SIZE } from '../bitrix24/read.ts'
 import { countDeals, walkDeals } from '../bitrix24/walk.ts'
 import { countLive, pageLiveIds } from '../projections/deal/read.ts'
 import { now } from '../platform/clock.ts'
+import { signalChangedRecords } from './carried.ts'
 import type { Standing } from './compare.ts'
 import { judge } from './judge.ts'
 import { countAbsent, forgetAbsent, noteAbsent, someAbsent } from './sql/absent.ts'
@@ -37,7 +38,7 @@ export async function hasRoom ({ pool, portal, parts }: Work): Promise<boolean> 
   return await countBackfill(pool, portal) <= parts.backfillAhead - READ_SIZE
 }
 
-/** One step, of one request at most; the walk it gives has no `after` when the pass is over. Throws `PassFailed`. */
+/** One step: one request, with one more for the contacts and companies of the deals; the walk it gives has no `after` when the pass is over. Throws `PassFailed`. */
 export async function fullStep (work: Work, walk: Walk & { readonly after: bigint }, pass: FullPass): Promise<Walk> {
   if (walk.after === LISTED) return { ...walk, after: await settleAbsent(work, pass) ? null : LISTED }
   await work.turn()
@@ -46,7 +47,8 @@ export async function fullStep (work: Work, walk: Walk & { readonly after: bigin
   if (walked.kind === 'failed') throw new PassFailed(walked.failure)
   const { deals, upTo, width } = walked
   work.counts.asked += deals.length
-  const { backfilled } = await judge(work, deals, { by: 'id', from: pass.from })
+  const { backfilled, landed } = await judge(work, deals, { by: 'id', from: pass.from })
+  await signalChangedRecords(work, landed)
   await findAbsent(work, new Set(deals.map(deal => deal.id)), { after: walk.after, upTo })
   return { ...walk, after: upTo ?? LISTED, width, listed: walk.listed + deals.length, signalled: walk.signalled + backfilled }
 }

@@ -15,8 +15,11 @@ import type { Work } from './work.ts'
  */
 export interface Listing { readonly by: 'time' | 'id', readonly from: number }
 
-/** What came of listed deals: how many went into the backfill, and the modification time of the oldest that cannot be judged yet (ms). */
-export interface Judged { readonly backfilled: number, readonly oldestLater: number | null }
+/**
+ * What came of listed deals: how many went into the backfill, the modification time of the oldest that cannot be judged yet
+ * (ms), and those that stand in the target as they are.
+ */
+export interface Judged { readonly backfilled: number, readonly oldestLater: number | null, readonly landed: readonly TargetDeal[] }
 
 interface Seen { readonly id: string, readonly version: Version, readonly modified: string, readonly created: number }
 type Found = Omit<Finding, 'portal'>
@@ -26,15 +29,18 @@ export async function judge (work: Work, deals: readonly TargetDeal[], listing: 
   const { portal, pool, telemetry, parts, backfill, counts } = work
   telemetry.listed.inc({ portal }, deals.length)
   // Made by us in a portal that is source and target at once: it is never carried on (contract 3).
-  const foreign = deals.filter(({ deal }) => deal['ORIGINATOR_ID'] !== ORIGINATOR).map(seen)
+  const foreign = deals.filter(({ deal }) => deal['ORIGINATOR_ID'] !== ORIGINATOR)
   counts.own += deals.length - foreign.length
-  if (foreign.length === 0) return { backfilled: 0, oldestLater: null }
+  if (foreign.length === 0) return { backfilled: 0, oldestLater: null, landed: [] }
   const standings = await readStandings(pool, portal, foreign.map(each => each.id))
   const findings: Found[] = []
+  const landed: TargetDeal[] = []
   let oldestLater: number | null = null
-  for (const each of foreign) {
+  for (const listed of foreign) {
+    const each = seen(listed)
     const standing = standings.get(each.id) ?? UNKNOWN_DEAL
     const verdict = verdictOf(parts.compare(each.version, standing), listing.by, parts.waitsInBackfill(standing))
+    if (verdict === 'same' && standing.status === 'idle' && standing.linked) landed.push(listed)
     if (verdict === 'later') oldestLater = Math.min(oldestLater ?? Infinity, each.version.modifiedAt)
     const finding = verdict === 'signal' ? findingOf(each, standing, { listing, backfill }) : verdict
     if (typeof finding === 'string') counts[finding] += 1
@@ -44,7 +50,7 @@ export async function judge (work: Work, deals: readonly TargetDeal[], listing: 
   const backfilled = findings.filter(finding => finding.channel === 'backfill').length
   counts.backfilled += backfilled
   counts.signalled += findings.length - backfilled
-  return { backfilled, oldestLater }
+  return { backfilled, oldestLater, landed }
 }
 
 /** A deal in hand holds back no pass by id, which is rare: its signal costs one read. A change does not wait for the backfill. */

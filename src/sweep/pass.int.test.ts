@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { NOON } from '../../simulator/testing.ts'
-import { HOUR, openSweep } from '../../test/support/sweep-room.ts'
+import { HOUR, ROUTE, openSweep } from '../../test/support/sweep-room.ts'
 import { listChanged } from '../bitrix24/list.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import { compare } from './compare.ts'
@@ -208,7 +208,7 @@ test('planted bug: a cursor at the end of a pass, not at its begin, misses what 
 /** The portal tells times of its own zone, and its clock stands far behind ours: how many of two deals are signalled. */
 async function inZone (t: TestContext, zone: string, own: { parts?: SweepDeps['parts'], client?: (client: PortalClient) => PortalClient } = {}): Promise<number> {
   const room = await openSweep(t, { zone })
-  const portals = new Map([['p', { client: own.client?.(room.client) ?? room.client, perSecond: 1000 }]])
+  const portals = new Map([['p', { client: own.client?.(room.client) ?? room.client, perSecond: 1000, route: ROUTE }]])
   const pass = async (): Promise<unknown> => await room.pass({ portals, parts: own.parts ?? {} })
   await pass()
   room.at.create({ TITLE: 'x' })

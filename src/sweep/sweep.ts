@@ -15,10 +15,10 @@ import type { SweepTelemetry } from './telemetry.ts'
 import { LEASE_MS, visit } from './visit.ts'
 import type { SweepTimes, Visited } from './visit.ts'
 import { PARTS } from './work.ts'
-import type { SweepParts } from './work.ts'
+import type { SweepParts, SweepRoute } from './work.ts'
 
 /** A source portal with a route; `perSecond` is what its plan allows, of which the sweep takes 2 %. */
-export interface SweptPortal { readonly client: PortalClient, readonly perSecond: number }
+export interface SweptPortal { readonly client: PortalClient, readonly perSecond: number, readonly route: SweepRoute }
 
 export interface SweepDeps {
   readonly log: EventLog

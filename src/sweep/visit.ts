@@ -1,3 +1,4 @@
+import { ruleOf } from '../domain/mapping/carried.ts'
 import { monotonicMs, now } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import { durationMs } from '../platform/duration.ts'
@@ -119,8 +120,9 @@ async function tellForecast ({ pool, telemetry, told }: VisitDeps, portal: strin
 }
 
 /** How many steps of the full pass go into one period beside the pass itself, so that this is never late for that. */
-function stepsOf ({ times, perSecond }: VisitDeps): number {
-  return Math.max(1, Math.floor(times.everyMs / 1000 * perSecond * SHARE) - 1)
+function stepsOf ({ times, perSecond, route }: VisitDeps): number {
+  const cost = ruleOf(route.mapping, 'contact') === null && ruleOf(route.mapping, 'company') === null ? 1 : 2
+  return Math.max(1, Math.floor((times.everyMs / 1000 * perSecond * SHARE - 1) / cost))
 }
 
 class LeaseLost extends Error {}

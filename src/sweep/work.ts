@@ -1,5 +1,6 @@
 import type { PortalClient } from '../bitrix24/client.ts'
 import { listChanged } from '../bitrix24/list.ts'
+import type { Mapping } from '../domain/mapping/mapping.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import type { EventLog } from '../eventlog/port.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -29,6 +30,8 @@ export interface SweepParts {
 // 5,000 are minutes of work for the dispatcher, and little for its table of work.
 export const PARTS: SweepParts = { compare, waitsInBackfill, listFrom, listChanged, isBelievable, createPace, backfillAhead: 5000 }
 
+export interface SweepRoute { readonly to: string, readonly mapping: Mapping }
+
 /** What a pass over one portal works with. `turn` waits for the sweep's part of the budget and keeps the lease; it throws when that is lost. */
 export interface Work {
   readonly portal: string
@@ -39,6 +42,8 @@ export interface Work {
   readonly telemetry: SweepTelemetry
   readonly signal: AbortSignal
   readonly parts: SweepParts
+  /** Where the portal's deals go, and by which mapping: it names the contacts and companies that go with them. */
+  readonly route: SweepRoute
   /** Whether deals that the portal had before anybody heard of them are signalled too. */
   readonly backfill: boolean
   /** What this visit saw so far; the pass adds to it. */

@@ -65,7 +65,7 @@ async function openRing (t: TestContext, names: readonly string[], how: { webhoo
   })))
   const routes = new Map(names.map((name, i) => [name, { to: names[(i + 1) % names.length] ?? name, prepared: routeOf(name) }]))
   const dispatcher = createDispatcher({ log, pool, logger, telemetry: createDispatcherTelemetry(createRegistry()), clients, leaseTimes: QUICK_LEASE, unknownWaitMs: 1500, routes })
-  const sweep = createSweep({ log, pool, logger, telemetry: createSweepTelemetry(createRegistry()), portals: new Map([...clients].map(([name, client]) => [name, { client, perSecond: 1000 }])), times: { everyMs: 1000, fullEveryMs: 1000 }, backfill: true })
+  const sweep = createSweep({ log, pool, logger, telemetry: createSweepTelemetry(createRegistry()), portals: new Map([...clients].map(([name, client]) => [name, { client, perSecond: 1000, route: { to: routes.get(name)?.to ?? name, mapping: routeOf(name).mapping } }])), times: { everyMs: 1000, fullEveryMs: 1000 }, backfill: true })
   await dispatcher.start()
   t.after(async () => { await dispatcher.stop(); await simulator.stop(); redis.disconnect(); await outgoing.close(); await pool.end() })
   const portals = names.map(name => simulator.portal(name))

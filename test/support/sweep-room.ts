@@ -16,12 +16,15 @@ import type { Pool } from '../../src/platform/postgres.ts'
 import { createSweep } from '../../src/sweep/sweep.ts'
 import type { OnceOptions, Sweep, SweepDeps } from '../../src/sweep/sweep.ts'
 import { createSweepTelemetry } from '../../src/sweep/telemetry.ts'
-import type { Counts } from '../../src/sweep/work.ts'
+import type { Counts, SweepRoute } from '../../src/sweep/work.ts'
 import { connectPortal } from './portal-client.ts'
 import { freshDatabase } from './services.ts'
 
 const logger = createLogger('test', 'error')
 export const HOUR = 3_600_000
+
+/** Where the portal's deals go in this room: to `main`, with their contacts. */
+export const ROUTE: SweepRoute = { to: 'main', mapping: { version: 1, target_category: 0, stages: {}, unmapped_stage: 'keep', fields: { TITLE: 'TITLE' }, contacts: { carry: true, fields: { NAME: 'NAME' }, match: [] }, on_delete: 'ignore', on_target_missing: 'park' } }
 
 /** The sweep's room: a simulated portal `p` whose clock stands still, the real database, a log in memory. No backfill unless told. */
 export interface SweepRoom {
@@ -45,7 +48,7 @@ export async function openSweep (t: TestContext, config: Parameters<typeof testP
   await migrate(pool, new URL('../../migrations', import.meta.url).pathname)
   const log = createMemoryLog()
   const make = (own: Partial<SweepDeps> = {}): Sweep => createSweep({
-    log, pool, logger, telemetry: createSweepTelemetry(createRegistry()), portals: new Map([['p', { client, perSecond: 1000 }]]), times: { everyMs: HOUR, fullEveryMs: 24 * HOUR }, backfill: false, ...own
+    log, pool, logger, telemetry: createSweepTelemetry(createRegistry()), portals: new Map([['p', { client, perSecond: 1000, route: ROUTE }]]), times: { everyMs: HOUR, fullEveryMs: 24 * HOUR }, backfill: false, ...own
   })
   const records = async (): Promise<{ event: DealChangeSignalled, offset: bigint }[]> => {
     const out: { event: DealChangeSignalled, offset: bigint }[] = []
