@@ -5,6 +5,7 @@ import { HOUR, ROUTE, openSweep } from '../../test/support/sweep-room.ts'
 import type { SweepRoom } from '../../test/support/sweep-room.ts'
 import { hashOf } from '../platform/hash.ts'
 import { createRegistry } from '../platform/metrics.ts'
+import { walkDeals } from '../bitrix24/walk.ts'
 import { isBelievable } from './believable.ts'
 import { compare } from './compare.ts'
 import type { Forecast } from './forecast.ts'
@@ -158,6 +159,21 @@ test('a deal that was made since the pass by time is left to the next one, so th
   assert.deepEqual((await signals()).map(s => [s.dealId, s.channel]), [[String(made), 'sweep']])
 })
 
+test('a deal in hand is signalled by the full pass, since it was read perhaps before a silent change; one that just changed is left to the pass by time', async (t) => {
+  const { at, pool, pass, signals, end } = await openSweep(t)
+  await pass()
+  const id = at.create({ TITLE: 'A' })
+  await pass()
+  await end()
+  await pool.query(`update dispatch.work set status = 'claimed', claim_offset = last_offset`)
+  at.store.all(DEAL).set(id, { ...at.store.get(DEAL, id), OPPORTUNITY: 2 })
+  assert.deepEqual([(await pass({ full: true })).later, (await signals()).length], [1, 1])
+  // The deal holds the cursor back, so that the pass by time lists it again; without that it would be for the full pass alone.
+  await pool.query(`update sweep.portal set cursor_at = cursor_at + interval '2 hours'`)
+  at.advance(2 * HOUR)
+  assert.deepEqual([(await pass({ full: true })).later, (await signals()).length], [0, 2])
+})
+
 /** A deal waits in the backfill and changes: the channels of its signals after three passes. */
 async function changedInBackfill (t: TestContext, parts: SweepDeps['parts'] = {}): Promise<string[]> {
   const { at, pass, signals } = await openSweep(t)
@@ -176,6 +192,29 @@ test('a change of a deal that waits in the backfill does not wait with it, and i
 
 test('planted bug: taking the signal of the backfill for an open one like any other leaves the change behind it', async (t) => {
   assert.deepEqual(await changedInBackfill(t, { waitsInBackfill: () => false }), ['backfill'])
+})
+
+/** 300 deals with ids next to each other, after a stretch of the portal where they lay far apart: how many are signalled. */
+async function denseDeals (t: TestContext, parts: SweepDeps['parts'] = {}): Promise<number> {
+  const { at, pool, pass, signals } = await openSweep(t)
+  for (let i = 0; i < 300; i += 1) at.create({ TITLE: 'old' })
+  at.advance(HOUR)
+  await pass({ full: true })
+  await pool.query('update sweep.portal set full_width = 2000')
+  await pass({ full: true, backfill: true, parts })
+  return (await signals()).length
+}
+
+test('pages that overflow, since ids lie closer than before, hide no deal', async (t) => {
+  assert.equal(await denseDeals(t), 300)
+})
+
+test('planted bug: taking an overflowing page for a whole one hides what lies behind it', async (t) => {
+  const careless: typeof walkDeals = async (client, mark, signal) => {
+    const walked = await walkDeals(client, mark, signal)
+    return walked.kind === 'read' ? { ...walked, upTo: walked.upTo === null ? null : mark.after + BigInt(49 * mark.width) } : walked
+  }
+  assert.equal(await denseDeals(t, { walkDeals: careless }), 50)
 })
 
 /** 7,000 old deals and no dispatcher: how many a dozen visits signal. */

@@ -4,7 +4,7 @@
 // an order, nor that a deal is listed as it was at the begin. Breaks it: a portal whose ids fall. Watched by full-pass.int.test.ts.
 import { listPresent } from '../bitrix24/list.ts'
 import { READ_SIZE } from '../bitrix24/read.ts'
-import { countDeals, walkDeals } from '../bitrix24/walk.ts'
+import { countDeals } from '../bitrix24/walk.ts'
 import { countLive, pageLiveIds } from '../projections/deal/read.ts'
 import { now } from '../platform/clock.ts'
 import { signalChangedRecords } from './carried.ts'
@@ -43,7 +43,7 @@ export async function fullStep (work: Work, walk: Walk & { readonly after: bigin
   if (walk.after === LISTED) return { ...walk, after: await settleAbsent(work, pass) ? null : LISTED }
   await work.turn()
   work.counts.requests += 1
-  const walked = await unlessStopped(walkDeals(work.client, walk, work.signal), work.signal)
+  const walked = await unlessStopped(work.parts.walkDeals(work.client, walk, work.signal), work.signal)
   if (walked.kind === 'failed') throw new PassFailed(walked.failure)
   const { deals, upTo, width } = walked
   work.counts.asked += deals.length

@@ -11,7 +11,7 @@ import type { Work } from './work.ts'
 
 /**
  * Which pass listed the deals. By time: all of them changed at or after `from` (ms). By id: any deal there is; those that changed
- * at or after `from` are listed by time soon, and are left to that if nobody ever heard of them.
+ * at or after `from` are listed by time soon, and are left to that if they are in hand or nobody ever heard of them.
  */
 export interface Listing { readonly by: 'time' | 'id', readonly from: number }
 
@@ -39,7 +39,7 @@ export async function judge (work: Work, deals: readonly TargetDeal[], listing: 
   for (const listed of foreign) {
     const each = seen(listed)
     const standing = standings.get(each.id) ?? UNKNOWN_DEAL
-    const verdict = verdictOf(parts.compare(each.version, standing), listing.by, parts.waitsInBackfill(standing))
+    const verdict = verdictOf(parts.compare(each.version, standing), { by: listing.by, isRecent: each.version.modifiedAt >= listing.from }, parts.waitsInBackfill(standing))
     if (verdict === 'same' && standing.status === 'idle' && standing.linked) landed.push(listed)
     if (verdict === 'later') oldestLater = Math.min(oldestLater ?? Infinity, each.version.modifiedAt)
     const finding = verdict === 'signal' ? findingOf(each, standing, { listing, backfill }) : verdict
@@ -53,10 +53,14 @@ export async function judge (work: Work, deals: readonly TargetDeal[], listing: 
   return { backfilled, oldestLater, landed }
 }
 
-/** A deal in hand holds back no pass by id, which is rare: its signal costs one read. A change does not wait for the backfill. */
-function verdictOf (compared: Verdict, by: Listing['by'], inBackfill: boolean): Verdict {
-  if (by === 'id') return compared === 'later' ? 'signal' : compared
-  return compared === 'open' && inBackfill ? 'signal' : compared
+/**
+ * A deal in hand holds back no pass by id, which is rare: its signal costs one read, and one that just changed is listed by time
+ * soon. A change does not wait for the backfill.
+ */
+function verdictOf (compared: Verdict, { by, isRecent }: { by: Listing['by'], isRecent: boolean }, inBackfill: boolean): Verdict {
+  if (by === 'time') return compared === 'open' && inBackfill ? 'signal' : compared
+  if (compared !== 'later') return compared
+  return isRecent ? 'open' : 'signal'
 }
 
 /** The signal of a deal that differs, or why a deal that nobody heard of gets none. */

@@ -1,5 +1,6 @@
 import type { PortalClient } from '../bitrix24/client.ts'
 import { listChanged } from '../bitrix24/list.ts'
+import { walkDeals } from '../bitrix24/walk.ts'
 import type { Mapping } from '../domain/mapping/mapping.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import type { EventLog } from '../eventlog/port.ts'
@@ -21,6 +22,7 @@ export interface SweepParts {
   readonly waitsInBackfill: typeof waitsInBackfill
   readonly listFrom: typeof listFrom
   readonly listChanged: typeof listChanged
+  readonly walkDeals: typeof walkDeals
   readonly isBelievable: typeof isBelievable
   readonly createPace: (perSecond: number) => Pace
   /** So many signals of a portal's backfill may be open. */
@@ -28,7 +30,7 @@ export interface SweepParts {
 }
 
 // 5,000 are minutes of work for the dispatcher, and little for its table of work.
-export const PARTS: SweepParts = { compare, waitsInBackfill, listFrom, listChanged, isBelievable, createPace, backfillAhead: 5000 }
+export const PARTS: SweepParts = { compare, waitsInBackfill, listFrom, listChanged, walkDeals, isBelievable, createPace, backfillAhead: 5000 }
 
 export interface SweepRoute { readonly to: string, readonly mapping: Mapping }
 

@@ -83,12 +83,12 @@ export async function finishPortal (db: Queryable, mine: { portal: string, owner
   return rowCount === 1
 }
 
-/** Writes how far the full pass is; when it is over (`after` null) the next one is due in `fullInMs`. False, and nothing is written, when the portal is another's by now. */
+/** Writes how far the full pass is; when it is over (`after` null) the next one is due `fullInMs` after this one began. False, and nothing is written, when the portal is another's by now. */
 export async function saveWalk (db: Queryable, mine: { portal: string, owner: string }, { walk, fullInMs }: { walk: Walk, fullInMs: number }): Promise<boolean> {
   const { rowCount } = await db.query(`
     update sweep.portal set full_after = $3, full_width = $4, full_began_at = to_timestamp($5::float8 / 1000), full_total = $6, full_listed = $7, full_signalled = $8,
       full_ended_at = case when $3::bigint is null then now() else full_ended_at end,
-      full_due_at = case when $3::bigint is null then now() + $9 * interval '1 millisecond' else full_due_at end
+      full_due_at = case when $3::bigint is null then to_timestamp($5::float8 / 1000) + $9 * interval '1 millisecond' else full_due_at end
     where portal = $1 and owner = $2`,
   [mine.portal, mine.owner, walk.after, walk.width, walk.beganAt, walk.total, walk.listed, walk.signalled, fullInMs])
   return rowCount === 1
