@@ -11,7 +11,7 @@ import type { Work } from './work.ts'
 
 /**
  * Which pass listed the deals. By time: all of them changed at or after `from` (ms). By id: any deal there is; those that changed
- * at or after `from` are listed by time soon, and are left to that if they are in hand or nobody ever heard of them.
+ * at or after `from` are left to the next pass by time, which lists them.
  */
 export interface Listing { readonly by: 'time' | 'id', readonly from: number }
 
@@ -54,21 +54,20 @@ export async function judge (work: Work, deals: readonly TargetDeal[], listing: 
 }
 
 /**
- * A deal in hand holds back no pass by id, which is rare: its signal costs one read, and one that just changed is listed by time
- * soon. A change does not wait for the backfill.
+ * A change does not wait for the backfill. By id, what just changed is left to the pass by time: most often its webhook is being
+ * worked on. A deal in hand holds back no pass by id, which is rare: its signal costs one read.
  */
 function verdictOf (compared: Verdict, { by, isRecent }: { by: Listing['by'], isRecent: boolean }, inBackfill: boolean): Verdict {
   if (by === 'time') return compared === 'open' && inBackfill ? 'signal' : compared
-  if (compared !== 'later') return compared
+  if (compared !== 'later' && compared !== 'signal') return compared
   return isRecent ? 'open' : 'signal'
 }
 
 /** The signal of a deal that differs, or why a deal that nobody heard of gets none. */
-function findingOf ({ id, version, modified, created }: Seen, standing: Standing, how: { listing: Listing, backfill: boolean }): Found | 'open' | 'left' {
+function findingOf ({ id, modified, created }: Seen, standing: Standing, how: { listing: Listing, backfill: boolean }): Found | 'left' {
   const { by, from } = how.listing
   if (by === 'time') return { dealId: id, kind: standing.status === null && created >= from ? 'added' : 'updated', channel: 'sweep', modified }
   if (standing.status !== null) return { dealId: id, kind: 'updated', channel: 'sweep', modified }
-  if (version.modifiedAt >= from) return 'open'
   return how.backfill ? { dealId: id, kind: 'added', channel: 'backfill', modified } : 'left'
 }
 

@@ -18,7 +18,7 @@ export function createSweepTelemetry (registry: Registry): SweepTelemetry {
   const registers = [registry]
   return {
     passes: new Counter({ name: 'dealbridge_sweep_passes_total', help: 'passes over a source portal, by result: done, failed or lost', labelNames: ['portal', 'result'], registers }),
-    listed: new Counter({ name: 'dealbridge_sweep_listed_total', help: 'deals that the portals listed as changed', labelNames: ['portal'], registers }),
+    listed: new Counter({ name: 'dealbridge_sweep_listed_total', help: 'deals that the portals listed, as changed or in the full pass', labelNames: ['portal'], registers }),
     signals: new Counter({ name: 'dealbridge_sweep_signals_total', help: 'signals of changes whose webhook never came, by kind', labelNames: ['portal', 'kind'], registers }),
     requests: new Counter({ name: 'dealbridge_sweep_requests_total', help: 'requests of the sweep to a portal', labelNames: ['portal'], registers }),
     age: new Gauge({ name: 'dealbridge_sweep_last_pass_timestamp_seconds', help: 'when this process last ended a whole pass over the portal (Unix time)', labelNames: ['portal'], registers }),
