@@ -43,7 +43,7 @@ export const configSchema = z.strictObject({
   allowed_domains: z.array(text).max(1000).default(['*.bitrix24.ru']),
   egress_address: z.string().regex(/^[A-Za-z0-9.:_-]{1,60}$/, 'letters, digits, and . : _ -').default('default'),
   oauth_servers: z.array(text).max(20).default(['https://oauth.bitrix24.tech', 'https://oauth.bitrix.info']),
-  sweep: z.strictObject({ every: duration.default('60s'), full_every: duration.default('24h') }).prefault({}),
+  sweep: z.strictObject({ every: duration.default('60s'), full_every: duration.default('24h'), backfill: z.boolean().default(true) }).prefault({}),
   portals: z.array(portal).min(1).max(10000),
   routes: z.array(z.strictObject({ from: z.union([name, z.literal('*')]), to: name, mapping: text })).min(1).max(10000)
 })
