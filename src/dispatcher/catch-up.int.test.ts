@@ -8,7 +8,7 @@ import { eventually } from '../../test/support/eventually.ts'
 import type { EventLog } from '../eventlog/port.ts'
 
 const writes = (room: DispatcherRoom): number => room.main.journal().filter(entry => entry.kind === 'applied').length
-const rows = async (room: DispatcherRoom): Promise<unknown[]> => (await room.pool.query('select deal_id, status, link, last_offset, signal_count, covered_offset, covered_count, ended_hash from dispatch.work order by deal_id')).rows
+const rows = async (room: DispatcherRoom): Promise<unknown[]> => (await room.pool.query<Record<string, unknown>>('select deal_id, status, link, last_offset, signal_count, covered_offset, covered_count, ended_hash from dispatch.work order by deal_id')).rows
 const epochOf = async (room: DispatcherRoom): Promise<number> => Number((await room.pool.query<{ epoch: bigint }>('select max(epoch) as epoch from dispatch.lease')).rows[0]?.epoch)
 
 /** Five deals land, one twice; then nothing runs. */
