@@ -114,8 +114,10 @@ function createWorld (stage: Stage, scenario: Scenario, seed: number, bug: World
     async append (event, traceparent) {
       const position = await memory.append(event, traceparent)
       if (event.type === 'DealChangeSignalled') return position
+      // Readers keep the first outcome of an attempt: a former owner may have told it before the look-up does.
+      const isFirst = events.get(event.dealId)?.every(before => before.attemptId !== event.attemptId || before.type === 'TransferOutcomeUnknown') ?? true
       events.get(event.dealId)?.push(event)
-      if (event.type === 'TransferSuperseded' && event.reason === 'attempt_lost' && applied.has(event.attemptId) && removed.size === 0) breaks(`P4 an attempt on ${keyOf(event.dealId)} is told as lost, but it was applied`)
+      if (isFirst && event.type === 'TransferSuperseded' && event.reason === 'attempt_lost' && applied.has(event.attemptId) && removed.size === 0) breaks(`P4 an attempt on ${keyOf(event.dealId)} is told as lost, but it was applied`)
       if (event.type === 'TransferSucceeded' && event.action === 'unchanged') await judgeUnchanged(event)
       return position
     }
