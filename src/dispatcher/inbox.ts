@@ -3,6 +3,7 @@ import type { EventLog, Lease, LogRecord, RecordBatch, Subscription } from '../e
 import { failpoint } from '../platform/failpoint.ts'
 import { inTransaction } from '../platform/postgres.ts'
 import type { Pool } from '../platform/postgres.ts'
+import { noteEdits } from './sql/edit.ts'
 import { lockCheckpoint, noteSignals, saveCheckpoint } from './sql/inbox.ts'
 import type { DealSignals } from './sql/inbox.ts'
 
@@ -45,6 +46,7 @@ async function takeChunk (context: { pool: Pool, targetOf: (portal: string) => s
     const fresh = chunk.records.filter(record => record.offset >= expected)
     const deals = gather(fresh, context.targetOf)
     if (deals.length > 0) await noteSignals(db, deals)
+    await noteEdits(db, deals)
     await saveCheckpoint(db, { topic, partition, next: chunk.next })
     return undefined
   })
@@ -63,7 +65,7 @@ function gather (records: readonly LogRecord[], targetOf: (portal: string) => st
     deals.set(key, {
       portal: event.portal, dealId: event.dealId, target: targetOf(event.portal), count: (before?.count ?? 0) + 1, lastOffset: offset,
       firstReceivedAt: before?.firstReceivedAt ?? event.receivedAt, correlationId: event.correlationId, causationId: event.eventId,
-      wish: foldOrder(before?.wish, event.order ?? '')
+      wish: foldOrder(before?.wish, event)
     })
   }
   return [...deals.entries()].sort(([a], [b]) => a < b ? -1 : 1).map(([, deal]) => deal)

@@ -42,7 +42,7 @@ export async function readCheckpoints (db: Queryable, topic: string): Promise<Ma
 
 /**
  * Notes the signals of a chunk, one row per deal. A deal at rest begins to wait; one in hand stays in hand and is dirty by its
- * offset. One that goes to another target now forgets link and hash: the same id is another deal there.
+ * offset. One that goes to another target now forgets link, hash and edit: the same id is another deal there.
  * A skip counts for a parked deal alone, or behind another skip: any other has a change that was not read yet.
  */
 export async function noteSignals (db: Queryable, deals: readonly DealSignals[]): Promise<void> {
@@ -60,6 +60,7 @@ export async function noteSignals (db: Queryable, deals: readonly DealSignals[])
         dirty_since = coalesce(w.dirty_since, excluded.dirty_since), target = case when w.status in ('idle', 'parked') then excluded.target else w.target end,
         link = case when w.status in ('idle', 'parked') and w.target <> excluded.target then null else w.link end,
         written_hash = case when w.status in ('idle', 'parked') and w.target <> excluded.target then null else w.written_hash end,
+        edit = case when w.status in ('idle', 'parked') and w.target <> excluded.target then null else w.edit end,
         correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
         due_at = case when w.status in ('idle', 'parked') then now() else w.due_at end,
         status = case when w.status in ('idle', 'parked') then 'waiting' else w.status end`,
