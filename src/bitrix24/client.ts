@@ -30,6 +30,10 @@ export interface PortalClient {
   breakerState (): 'closed' | 'open' | 'probing'
   /** Milliseconds for which the portal would refuse this method in a batch, since its time is used up; 0 when it may be sent. */
   heldMs (method: string): number
+  /** How many commands of this method a batch may hold now, so that none is refused for its time. */
+  room (method: string): number
+  /** Counts commands as under way from before they are sent until the function that it gives is called. */
+  begin (methods: readonly string[]): () => void
   call (method: string, params: Readonly<Record<string, Json>>, options: CallOptions): Promise<Answer>
   batch (commands: ReadonlyMap<string, Command>, options: CallOptions): Promise<BatchAnswer>
 }
@@ -41,10 +45,10 @@ const READ_MS = 30_000
 const WRITE_MS = 65_000
 const THROTTLED_PAUSE_MS = 2000
 
-/** Makes the client of one portal; `restUrl` is the incoming webhook's address, which is the credential itself. */
-export function createPortalClient (parts: { name: string, restUrl: string, outgoing: Outgoing, limiter: Limiter, breaker: Breaker, meter: CallMeter }): PortalClient {
+/** Makes the client of one portal; `restUrl` is the incoming webhook's address, which is the credential itself, `operatingSeconds` what a method may run in ten minutes. */
+export function createPortalClient (parts: { name: string, restUrl: string, outgoing: Outgoing, limiter: Limiter, breaker: Breaker, meter: CallMeter, operatingSeconds?: number }): PortalClient {
   const { name, outgoing, limiter, breaker, meter } = parts
-  const operating = createOperating()
+  const operating = createOperating(parts.operatingSeconds === undefined ? {} : { limitSeconds: parts.operatingSeconds })
   const base = parts.restUrl.endsWith('/') ? parts.restUrl : `${parts.restUrl}/`
   const masked = createMask(base)
 
@@ -95,7 +99,9 @@ export function createPortalClient (parts: { name: string, restUrl: string, outg
 
   const heldMs = (method: string): number => Math.max(operating.heldMs(method), operating.heldMs('batch'))
 
-  return { name, limiter, breakerState: () => breaker.state(), heldMs, call, batch }
+  const room = (method: string): number => operating.room('batch') === 0 ? 0 : operating.room(method)
+
+  return { name, limiter, breakerState: () => breaker.state(), heldMs, room, begin: methods => operating.begin(methods), call, batch }
 }
 
 /** The words of a portal or of a socket without the secret, which is the last part of an incoming webhook's address. */

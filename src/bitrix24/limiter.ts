@@ -1,11 +1,13 @@
 // One budget per (portal, egress address), shared by any number of processes.
-// Promises: the portal's bucket never overflows by our doing. Does not promise: a slot at once.
-// Breaks it: another program on the same address. Watched by limiter.int.test.ts, which plants a full burst on an empty key.
+// Promises: the portal's bucket never overflows by our doing. Does not promise: a slot at once, nor that another program on the
+// same address costs no refusal: the rate is lowered then (pace.ts). Breaks it: more processes than `processes`, a request
+// under way for more than five seconds. Watched by limiter.int.test.ts and test/faults/limiter-seeds.ts, which plant bugs.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { monotonicMs } from '../platform/clock.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Redis } from '../platform/redis.ts'
+import { createPace } from './pace.ts'
 
 export interface Limits { readonly per_second: number, readonly burst: number }
 
@@ -17,37 +19,52 @@ export interface Limiter {
   slot (signal: AbortSignal): Promise<Slot>
   /** Tells that the portal answered "too many requests": the bucket counts as full for `pauseMs`. */
   refused (pauseMs: number): Promise<void>
+  /** Takes nothing: the budget becomes known, and what this process knows of it stays fresh. */
+  beat (): Promise<void>
   /** `shared` while Redis answers, `local` while the small local bucket is in use. */
   mode (): 'shared' | 'local'
 }
 
 const SCRIPT = readFileSync(new URL('./limiter.lua', import.meta.url), 'utf8')
 const SCRIPT_SHA = createHash('sha1').update(SCRIPT).digest('hex')
-const MAX_WAIT_MS = 2000
-const LATE_MS = 4300
+/** The longest wait of a reservation, the same for every process that shares a budget. */
+export const MAX_WAIT_MS = 2000
+/** How long after its time a slot may still be used. */
+export const LATE_MS = 4300
 const SHARED_PART = 0.97
 const BUNCHING_S = 5.7
 const LOCAL_PART = 1 - SHARED_PART
 
+export interface Budget { readonly intervalUs: number, readonly depth: number, readonly localIntervalMs: number }
+
+/**
+ * What a process makes of a portal's limits. The depth leaves room for requests that bunch on their way; the local bucket is
+ * this process's part of the rate that the shared one leaves, and one request deep.
+ */
+export function budgetOf (limits: Limits, processes: number, part = 1): Budget {
+  return {
+    intervalUs: Math.ceil(1e6 / (limits.per_second * SHARED_PART * part)),
+    depth: Math.max(1, Math.floor(limits.burst - limits.per_second * BUNCHING_S - 2 * processes)),
+    localIntervalMs: processes * 1000 / (limits.per_second * LOCAL_PART)
+  }
+}
+
 interface Shadow { readonly n: number, readonly nowUs: number, readonly at: number }
 type ScriptReply = [granted: number, waitUs: number, level: number, n: number, nowUs: number, doubt: string]
 
-/**
- * Makes the limiter of one portal. `processes` is how many processes may share the budget.
- * Depth: the portal's burst less a margin for requests that bunch on their way.
- */
+/** Makes the limiter of one portal. `processes` is how many processes may share the budget. */
 export function createLimiter (redis: Redis, options: { portal: string, address: string, limits: Limits, processes?: number }): Limiter {
   const { limits, processes = 4 } = options
   const key = bucketKey(options)
-  const intervalUs = Math.ceil(1e6 / (limits.per_second * SHARED_PART))
-  const depth = Math.max(1, Math.floor(limits.burst - limits.per_second * BUNCHING_S - 2 * processes))
-  const localIntervalMs = processes * 1000 / (limits.per_second * LOCAL_PART)
+  const pace = createPace(monotonicMs)
+  const { localIntervalMs } = budgetOf(limits, processes)
   let shadow: Shadow | undefined
   let localFree = monotonicMs() + localIntervalMs
   let lastMode: 'shared' | 'local' = 'shared'
 
   async function call (cost: number, pauseMs: number): Promise<ScriptReply> {
     const told = shadow === undefined ? '' : `${shadow.n}:${shadow.nowUs}:${Math.round((monotonicMs() - shadow.at) * 1000)}`
+    const { intervalUs, depth } = budgetOf(limits, processes, pace.part())
     const reply = await run(redis, [key, intervalUs, depth, cost, MAX_WAIT_MS * 1000, MAX_WAIT_MS * 1000, pauseMs * 1000, told])
     shadow = { n: reply[3], nowUs: reply[4], at: monotonicMs() }
     return reply
@@ -83,7 +100,8 @@ export function createLimiter (redis: Redis, options: { portal: string, address:
 
   return {
     slot,
-    refused: async (pauseMs) => { await call(0, Math.max(1, Math.round(pauseMs))).catch(() => undefined) },
+    refused: async (pauseMs) => { pace.refused(); await call(0, Math.max(1, Math.round(pauseMs))).catch(() => undefined) },
+    beat: async () => { await call(0, 0).catch(() => undefined) },
     mode: () => lastMode
   }
 }

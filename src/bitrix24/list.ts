@@ -16,8 +16,8 @@ export type Listed =
 
 const PAGE = 50
 const DEAL = 2
-// PHP writes an empty map as [].
-const page = z.union([z.object({ items: z.array(z.unknown()) }), z.array(z.unknown()).length(0).transform(() => ({ items: [] as unknown[] }))])
+/** A page of a list, its items as they came. PHP writes an empty map as []. */
+export const page = z.union([z.object({ items: z.array(z.unknown()) }), z.array(z.unknown()).length(0).transform(() => ({ items: [] as unknown[] }))])
 
 /**
  * Lists the deals of up to 50 stretches of modification times in one request, one page of each.

@@ -8,18 +8,18 @@ const used = refusal('operation_time_limit')
 
 function clocked (): { operating: ReturnType<typeof createOperating>, pass: (ms: number) => void } {
   let at = 5000
-  return { operating: createOperating(() => at), pass: (ms) => { at += ms } }
+  return { operating: createOperating({ limitSeconds: 480, clock: () => at }), pass: (ms) => { at += ms } }
 }
 
 test('a method whose time is used up waits until the reset that its last good answer told, and other methods do not', () => {
   const { operating, pass } = clocked()
-  operating.note('crm.item.update', { operating: 470, resetInMs: 10_000 })
-  operating.note('crm.item.add', { operating: 470, resetInMs: 300_000 })
-  operating.note('crm.item.add', { operating: 479, resetInMs: 200_000 })
+  operating.note('crm.item.update', { operating: 470, resetInMs: 10_000, tookMs: null })
+  operating.note('crm.item.add', { operating: 470, resetInMs: 300_000, tookMs: null })
+  operating.note('crm.item.add', { operating: 479, resetInMs: 200_000, tookMs: null })
   pass(50_000)
   assert.equal(operating.withWait('crm.item.add', used).waitMs, 150_000)
-  assert.deepEqual(['crm.item.add', 'crm.item.update'].map(method => operating.heldMs(method)), [150_000, 0])
-  pass(149_999)
+  assert.deepEqual(['crm.item.add', 'crm.item.update'].map(method => operating.heldMs(method)), [151_000, 0], 'the reset is told in whole seconds')
+  pass(150_999)
   assert.equal(operating.heldMs('crm.item.add'), 1)
   pass(1)
   assert.equal(operating.heldMs('crm.item.add'), 0)
@@ -28,7 +28,7 @@ test('a method whose time is used up waits until the reset that its last good an
 test('without a reset that lies ahead the wait is half a minute, and no wait is under a second or over ten minutes', () => {
   const { operating, pass } = clocked()
   const wait = (resetInMs: number | null): number | undefined => {
-    operating.note('m', { operating: 480, resetInMs })
+    operating.note('m', { operating: 470, resetInMs, tookMs: null })
     return operating.withWait('m', used).waitMs
   }
   assert.equal(operating.withWait('never called', used).waitMs, 30_000)

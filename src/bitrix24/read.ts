@@ -19,6 +19,7 @@ export const items = z.union([
 ])
 const one = z.object({ item })
 const DEAL = 2
+const PAGE = 50
 
 /** The method of reads and look-ups. */
 export const LOOK_UP_METHOD = 'crm.item.list'
@@ -81,7 +82,7 @@ async function readMissing (client: PortalClient, { ids, deals, signal }: { ids:
   return undefined
 }
 
-/** Asks the target for the deals that carry these ORIGIN_IDs of ours; at most 50, which is one page. */
+/** Asks the target for the deals that carry these ORIGIN_IDs of ours; the answer is one page of 50, which may not be all (`isPageFull`). */
 export function lookUpCommand (originIds: readonly string[]): Command {
   return { method: LOOK_UP_METHOD, params: { entityTypeId: DEAL, select: ['*', 'UF_*'], filter: { '=originatorId': ORIGINATOR, '@originId': originIds }, order: { id: 'ASC' }, start: -1, useOriginalUfNames: 'Y' } }
 }
@@ -105,6 +106,12 @@ export function readLookUp (result: unknown): ReadonlyMap<string, TargetDeal> | 
     if (deal['ORIGINATOR_ID'] === ORIGINATOR && typeof origin === 'string' && !found.has(origin)) found.set(origin, { id: each.id, deal })
   }
   return found
+}
+
+/** Whether a list gave as many items as a page holds, so that more may stand behind them. */
+export function isPageFull (result: unknown): boolean {
+  const parsed = items.safeParse(result)
+  return parsed.success && parsed.data.items.length >= PAGE
 }
 
 /** The deal of a `get` or of a write's answer. */

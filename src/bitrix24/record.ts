@@ -27,8 +27,8 @@ const multi = z.array(z.looseObject({ id: portalId, typeId: z.string(), valueTyp
 // PHP writes an empty map as [].
 const found = z.union([z.array(z.unknown()).length(0).transform(() => ({})), z.record(z.string(), z.array(portalId))])
 
-// A list of each kind may be left half empty.
-const MOST = READ_SIZE - BATCH_SIZE
+/** How many records one request reads; a list of each kind may be left half empty. */
+export const RECORDS_SIZE = READ_SIZE - BATCH_SIZE
 
 /** The name of a record among those of a portal. */
 export function refKey ({ kind, sourceId }: RecordRef): string {
@@ -36,15 +36,15 @@ export function refKey ({ kind, sourceId }: RecordRef): string {
 }
 
 /**
- * Reads contacts and companies, up to `MOST` of them in one request. A list is silent about a record that is gone and about one
+ * Reads contacts and companies, up to `RECORDS_SIZE` of them in one request. A list is silent about a record that is gone and about one
  * we may not see; the deal goes without either. Refusing the whole list (no right to see contacts) is the same silence.
  */
 export async function readRecords (client: PortalClient, refs: readonly RecordRef[], signal: AbortSignal): Promise<RecordsRead> {
   const began = now()
   if (refs.length === 0) return { kind: 'read', beganAt: began, records: new Map() }
-  if (refs.length > MOST) {
-    const first = await readRecords(client, refs.slice(0, MOST), signal)
-    const rest = first.kind === 'failed' ? first : await readRecords(client, refs.slice(MOST), signal)
+  if (refs.length > RECORDS_SIZE) {
+    const first = await readRecords(client, refs.slice(0, RECORDS_SIZE), signal)
+    const rest = first.kind === 'failed' ? first : await readRecords(client, refs.slice(RECORDS_SIZE), signal)
     return first.kind === 'failed' || rest.kind === 'failed' ? rest : { ...first, records: new Map([...first.records, ...rest.records]) }
   }
   const lists = new Map<string, { kind: CarriedKind, command: Command }>()

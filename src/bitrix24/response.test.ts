@@ -71,8 +71,8 @@ test('a result may be of any type, and what is told beside it never spoils it', 
 
 test('the portal\'s clock and its method time come from its own times, so that ours may differ', () => {
   const time = { start: 1000.5, finish: 1001, operating: 3, operating_reset_at: 1601 }
-  assert.deepEqual(readReply(reply(200, { result: 1, time }), 'read'), { kind: 'ok', result: 1, portalNow: 1_000_500, time: { operating: 3, resetInMs: 600_000 } })
-  assert.deepEqual(readReply(reply(200, { result: 1, time: { operating: 3 } }), 'read'), { kind: 'ok', result: 1, portalNow: null, time: { operating: 3, resetInMs: null } })
+  assert.deepEqual(readReply(reply(200, { result: 1, time }), 'read'), { kind: 'ok', result: 1, portalNow: 1_000_500, time: { operating: 3, resetInMs: 600_000, tookMs: 500 } })
+  assert.deepEqual(readReply(reply(200, { result: 1, time: { operating: 3 } }), 'read'), { kind: 'ok', result: 1, portalNow: null, time: { operating: 3, resetInMs: null, tookMs: null } })
 })
 
 test('a Retry-After is obeyed within bounds: never asked again at once, never waited for longer than the longest window', () => {
@@ -112,7 +112,7 @@ test('an error of the server itself inside a batch hides the effect of a write, 
 test('a command in both maps has failed, and times that are no times spoil no result', () => {
   assert.equal(fateOf({ ...EMPTY, result: { w0: 1 }, result_error: { w0: { error: 'X' } } }, 'w0')?.kind, 'failed')
   for (const result_time of [[], undefined, { w0: [] }, { w0: { operating: 'x' } }, 'x', null]) assert.deepEqual(fateOf({ ...EMPTY, result: { w0: 1 }, result_time }, 'w0'), { kind: 'ok', result: 1, time: null }, JSON.stringify(result_time))
-  assert.deepEqual(fateOf({ ...EMPTY, result: { w0: 1 }, result_time: { w0: { finish: 1, operating: 2, operating_reset_at: 3 } } }, 'w0'), { kind: 'ok', result: 1, time: { operating: 2, resetInMs: 2000 } })
+  assert.deepEqual(fateOf({ ...EMPTY, result: { w0: 1 }, result_time: { w0: { finish: 1, operating: 2, operating_reset_at: 3 } } }, 'w0'), { kind: 'ok', result: 1, time: { operating: 2, resetInMs: 2000, tookMs: null } })
 })
 
 test('what has not the shape of a batch is not read as one', () => {

@@ -7,18 +7,18 @@ import type { Reply } from '../platform/outgoing.ts'
 const number = z.number().optional().catch(undefined)
 const time = z.looseObject({ start: number, finish: number, operating: number, operating_reset_at: number }).optional().catch(undefined)
 const failed = z.looseObject({ error: z.union([z.string(), z.number()]), error_description: z.string().catch('') })
-const envelope = z.looseObject({ result: z.unknown(), time })
+const envelope = z.looseObject({ result: z.unknown(), total: z.number().int().nonnegative().optional().catch(undefined), time })
 // PHP writes an empty map as [].
 const map = <T extends z.ZodType>(value: T): z.ZodType<Record<string, z.infer<T>>> =>
   z.union([z.array(z.unknown()).transform(items => ({ ...items }) as never), z.record(z.string(), value)])
 const batchResult = z.looseObject({ result: map(z.unknown()), result_error: map(z.unknown()), result_time: map(time).optional().catch(undefined) })
 
-/** Method time as told by an answer: seconds used in the window, and in how many ms after the answer the oldest part of it leaves. */
-export interface MethodTime { readonly operating: number, readonly resetInMs: number | null }
+/** Method time as told by an answer: seconds used in the window, in how many ms after the answer the oldest part of it leaves, and how long this call ran. */
+export interface MethodTime { readonly operating: number, readonly resetInMs: number | null, readonly tookMs: number | null }
 
-/** A whole answer of a portal. `portalNow` is the portal's own clock at the start of the request (ms), null if untold. */
+/** A whole answer of a portal. `portalNow` is the portal's own clock at the start of the request (ms), null if untold; `total` stands in lists alone. */
 export type Answer =
-  | { readonly kind: 'ok', readonly result: unknown, readonly portalNow: number | null, readonly time: MethodTime | null }
+  | { readonly kind: 'ok', readonly result: unknown, readonly portalNow: number | null, readonly time: MethodTime | null, readonly total?: number }
   | { readonly kind: 'failed', readonly failure: Failure }
 
 /** The fate of one command of a batch; `none` when the answer does not name it: not executed, or unknown. */
@@ -40,7 +40,8 @@ export function readReply (reply: Reply, intent: 'read' | 'write'): Answer {
   const good = envelope.safeParse(json)
   if (!good.success) return lost('The portal answered 200 with something that is not its JSON.')
   const { start } = good.data.time ?? {}
-  return { kind: 'ok', result: good.data.result, portalNow: start === undefined ? null : Math.floor(start * 1000), time: methodTime(good.data.time) }
+  const { total } = good.data
+  return { kind: 'ok', result: good.data.result, portalNow: start === undefined ? null : Math.floor(start * 1000), time: methodTime(good.data.time), ...total === undefined ? {} : { total } }
 }
 
 function judge (reply: Extract<Reply, { kind: 'answer' }>, code: string, description: string, intent: 'read' | 'write'): Failure {
@@ -71,9 +72,9 @@ export function readBatch (result: unknown, intent: 'read' | 'write'): ((key: st
 
 function methodTime (told: z.infer<typeof time> | undefined): MethodTime | null {
   if (told?.operating === undefined) return null
-  const { operating, operating_reset_at: reset, finish = told.start } = told
+  const { operating, operating_reset_at: reset, start, finish = start } = told
   // Both moments are the portal's own, so its clock may differ from ours.
-  return { operating, resetInMs: reset === undefined || finish === undefined ? null : reset * 1000 - finish * 1000 }
+  return { operating, resetInMs: reset === undefined || finish === undefined ? null : reset * 1000 - finish * 1000, tookMs: start === undefined || finish === undefined ? null : Math.max(0, (finish - start) * 1000) }
 }
 
 function parseJson (text: string): unknown {

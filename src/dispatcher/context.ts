@@ -1,3 +1,4 @@
+import type { Quotas } from '../domain/schedule/share.ts'
 import type { EventLog } from '../eventlog/port.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
@@ -28,6 +29,7 @@ export interface EngineDeps {
   readonly logger: Logger
   readonly telemetry: DispatcherTelemetry
   readonly unknownWaitMs: number
+  readonly quotas: Quotas
   readonly parts?: Partial<EngineParts> | undefined
 }
 

@@ -1,10 +1,14 @@
 import type { PortalClient } from '../bitrix24/client.ts'
+import type { MadeKind } from '../bitrix24/made.ts'
+import type { Quotas } from '../domain/schedule/share.ts'
 import type { EventLog, Subscription } from '../eventlog/port.ts'
 import { uuidv7 } from '../platform/clock.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
 import type { EngineParts } from './context.ts'
+import { startDuplicateScan } from './duplicates.ts'
+import type { DuplicateScan, ScanTimes } from './duplicates.ts'
 import { startEngine } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { subscribeInbox } from './inbox.ts'
@@ -24,10 +28,13 @@ export interface DispatcherDeps {
   readonly clients: ReadonlyMap<string, PortalClient>
   /** By source portal: its target and its prepared mapping. */
   readonly routes: ReadonlyMap<string, { readonly to: string, readonly prepared: PreparedRoute }>
+  /** How much of a target's writes a source portal gets while others wait; no entry: no limit. */
+  readonly quotas?: Quotas
   /** For tests of the protocol alone; the product waits out the portal's longest request. */
   readonly unknownWaitMs?: number
-  /** For tests as well: shorter leases, and bugs planted in place of a part. */
+  /** For tests as well: shorter leases, a scan more often, and bugs planted in place of a part. */
   readonly leaseTimes?: LeaseTimes
+  readonly scanTimes?: ScanTimes
   readonly parts?: Partial<EngineParts>
 }
 
@@ -46,7 +53,7 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
   const { log, pool, logger, telemetry, routes } = deps
   const owner = uuidv7()
   const lanes = createPortalLanes({ clients: deps.clients, logger, telemetry })
-  const engines: { engine: Engine, lease: TargetLease }[] = []
+  const engines: { engine: Engine, lease: TargetLease, scan: DuplicateScan }[] = []
   let inbox: Subscription | undefined
   let opening: Promise<void> | undefined
   let stopping: Promise<void> | undefined
@@ -71,7 +78,7 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
     stopped = true
     await opening
     await inbox?.stop()
-    await Promise.all(engines.map(async ({ engine, lease }) => { await engine.stop(); await lease.stop() }))
+    await Promise.all(engines.map(async ({ engine, lease, scan }) => { await scan.stop(); await engine.stop(); await lease.stop() }))
   }
 
   return {
@@ -82,9 +89,10 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
         let wake = (): void => undefined
         const lease = startLease({ pool, logger, target, owner, changed: () => wake(), ...(deps.leaseTimes === undefined ? {} : { times: deps.leaseTimes }) })
         const mine = new Map([...routes].filter(([, r]) => r.to === target).map(([name, r]) => [name, r.prepared]))
-        const engine = startEngine({ target, lease, lanes, routes: mine, log, pool, logger, telemetry, unknownWaitMs: deps.unknownWaitMs ?? UNKNOWN_WAIT_MS, parts: deps.parts })
+        const engine = startEngine({ target, lease, lanes, routes: mine, log, pool, logger, telemetry, unknownWaitMs: deps.unknownWaitMs ?? UNKNOWN_WAIT_MS, quotas: deps.quotas ?? new Map(), parts: deps.parts })
         wake = () => engine.wake()
-        engines.push({ engine, lease })
+        const scan = startDuplicateScan({ target, kinds: kindsMade([...mine.values()]), lease, lanes, pool, logger, telemetry, times: deps.scanTimes })
+        engines.push({ engine, lease, scan })
       }
       opening = openInbox()
       return Promise.resolve()
@@ -97,4 +105,10 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
       return missing
     }
   }
+}
+
+/** What these routes make in their target. */
+function kindsMade (routes: readonly PreparedRoute[]): MadeKind[] {
+  const carries = (kind: 'contacts' | 'companies'): boolean => routes.some(({ mapping }) => mapping[kind]?.carry === true)
+  return ['deal', ...carries('contacts') ? ['contact' as const] : [], ...carries('companies') ? ['company' as const] : []]
 }

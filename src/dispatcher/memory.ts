@@ -1,4 +1,5 @@
 import { monotonicMs } from '../platform/clock.ts'
+import type { Held } from './ahead.ts'
 import { createRecordBook } from './records/book.ts'
 import type { RecordBook } from './records/book.ts'
 import type { RecordJob } from './records/record.ts'
@@ -20,12 +21,14 @@ export interface Memory {
   readonly unknown: UnknownBox<Planned>
   /** The contacts and companies in hand, and the deals that wait for them. */
   readonly book: RecordBook<DealInHand>
-  /** How many deals are being read now. */
-  reading: number
+  /** Claims that are being read now, by source portal, and since when (monotonic ms). A portal has one read at a time. */
+  readonly reads: Map<string, { readonly claims: readonly Claim[], readonly since: number }>
   /** How many deals and records wait to be sent, or wait for such. */
   queued (): number
   /** How many of them a request could take now. */
   sendable (): number
+  /** The deals that are being read, wait for their records or wait to be sent. */
+  ahead (): Held[]
   /** Notes the moment since which the oldest queued write waits for a full load. */
   startWaiting (): void
   waitedMs (): number
@@ -36,13 +39,18 @@ export function createMemory (how: { readonly unknownWaitMs: number, readonly ma
   const ready: Planned[] = []
   const toLookUp: Planned[] = []
   const held = new Map<string, Claim>()
+  const reads: Memory['reads'] = new Map()
   const unknown = createUnknownBox<Planned>(how.unknownWaitMs)
   const book = createRecordBook<DealInHand>(how)
   let waitingSince = 0
   return {
-    owned: null, ready, toLookUp, held, unknown, book, reading: 0,
+    owned: null, ready, toLookUp, held, unknown, book, reads,
     queued: () => ready.length + toLookUp.length + book.waiting.size + book.size(),
     sendable: () => ready.length + toLookUp.length + book.queue.length,
+    ahead: () => [
+      ...[...ready, ...toLookUp, ...book.waiting].map(({ claim }) => ({ lane: claim.lane, portal: claim.portal, since: null })),
+      ...[...reads.values()].flatMap(({ claims, since }) => claims.map(({ lane, portal }) => ({ lane, portal, since })))
+    ],
     startWaiting () { waitingSince = monotonicMs() },
     waitedMs: () => monotonicMs() - waitingSince,
     forget () {

@@ -1,5 +1,7 @@
+import { monotonicMs } from '../platform/clock.ts'
 import { failpoint } from '../platform/failpoint.ts'
 import { messageOf } from '../platform/logger.ts'
+import { createAhead } from './ahead.ts'
 import type { EngineContext } from './context.ts'
 import { failed } from './outcome.ts'
 import { createGathering } from './records/gathering.ts'
@@ -8,15 +10,16 @@ import type { RecordJob } from './records/record.ts'
 import { lookUpRecords, recoverRecords } from './records/unknown.ts'
 import { recover } from './recovery.ts'
 import { decideFully, readAndDecide } from './source.ts'
-import { freeOrphans } from './sql/claim.ts'
+import { countDue, freeFormer, freeOrphans } from './sql/claim.ts'
 import type { Claim, Planned } from './work.ts'
 
-const QUEUE = 300
-const LEAST_ROOM = 50
+/** Counting stops here: no round takes more of one portal. */
+const MOST = 300
 
 /** The step that takes up due work: follows the lease, asks for unknown outcomes whose wait is over, claims, reads and decides. */
 export function createPicking (context: EngineContext, isDraining: () => boolean): { readonly pick: () => Promise<void>, readonly gathering: Gathering } {
   const { target, lease, lanes, pool, log, logger, telemetry, parts, memory, signal } = context
+  const ahead = createAhead(context.quotas)
   const gathering = createGathering(context, async (deal, links, epoch) => {
     const made = await decideFully(deal, links, epoch).catch((error: unknown) => failed(deal.claim, { class: 'transient', code: 'internal', detail: messageOf(error) }, epoch))
     if ('settlement' in made) await context.settle([made])
@@ -37,12 +40,13 @@ export function createPicking (context: EngineContext, isDraining: () => boolean
     return epoch
   }
 
-  /** Claims as much as fits. After a claim whose answer was lost, what no memory holds is freed first. */
+  /** Claims as much as fits, by fair share. After a claim whose answer was lost, what no memory holds is freed first. */
   async function claim (epoch: number): Promise<Claim[]> {
-    const room = QUEUE - memory.queued() - memory.reading
-    if (room < LEAST_ROOM) return []
+    await freeFormer(pool, { target, epoch })
+    const takes = ahead.choose(await countDue(pool, { target, most: MOST, stopped: lanes.stopped() }), memory.ahead(), monotonicMs())
+    if (takes.length === 0) return []
     doubt = true
-    const claims = await parts.claimDue(pool, { target, epoch, limit: room, stopped: lanes.stopped() })
+    const claims = await parts.claimDue(pool, { target, epoch, takes })
     if (claims.length > 0) failpoint('K9')
     doubt = false
     for (const each of claims) memory.held.set(each.attemptId, each)
@@ -50,9 +54,12 @@ export function createPicking (context: EngineContext, isDraining: () => boolean
   }
 
   async function read (claims: readonly Claim[], epoch: number): Promise<void> {
-    memory.reading += claims.length
-    const result = await readAndDecide(claims, { lanes, route: context.routes.get(claims[0]?.portal ?? ''), epoch, signal }).finally(() => { memory.reading -= claims.length })
+    const { portal = '' } = claims[0] ?? {}
+    const reading = { claims, since: monotonicMs() }
+    memory.reads.set(portal, reading)
+    const result = await readAndDecide(claims, { lanes, route: context.routes.get(portal), epoch, signal }).finally(() => { if (memory.reads.get(portal) === reading) memory.reads.delete(portal) })
     queue(result.planned, epoch)
+    context.pickBell.ring()
     if (memory.owned !== epoch) return
     await Promise.all([context.settle(result.outcomes), gathering.take(result.inHand, epoch)])
   }

@@ -19,10 +19,13 @@ export interface PortalLanes {
 
 const FIRST_STOP_MS = 5_000
 const LONGEST_STOP_MS = 300_000
+const BEAT_MS = 5_000
 
 export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalClient>, logger: Logger, telemetry: DispatcherTelemetry }): PortalLanes {
   const { clients, logger, telemetry } = deps
   const stops = new Map<string, { until: number, length: number }>()
+
+  let beatAt = -Infinity
 
   const isStopped = (portal: string): boolean => stops.has(portal) || (clients.get(portal)?.breakerState() ?? 'closed') !== 'closed'
 
@@ -33,7 +36,15 @@ export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalCl
     telemetry.stopped.set({ portal }, 1)
   }
 
+  /** A budget of which nothing is known counts as full: what is known early need not be waited for when work comes. */
+  function beat (): void {
+    if (monotonicMs() < beatAt) return
+    beatAt = monotonicMs() + Math.max(BEAT_MS, clients.size * 10)
+    for (const client of clients.values()) void client.limiter.beat()
+  }
+
   async function tend (signal: AbortSignal): Promise<void> {
+    beat()
     for (const [name, client] of clients) {
       const stop_ = stops.get(name)
       const due = stop_ !== undefined && monotonicMs() >= stop_.until

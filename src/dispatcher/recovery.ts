@@ -1,8 +1,11 @@
 import type { EventLog } from '../eventlog/port.ts'
 import type { SourceState, TransferEvent } from '../domain/transfer/events.ts'
 import { now } from '../platform/clock.ts'
+import { AppError } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
+import { createCatchUp } from './catch-up.ts'
+import { bringUp, outgrow } from './sql/catch-up.ts'
 import { unknownEvent } from './outcome.ts'
 import { readCheckpoints, saveCheckpoints } from './sql/inbox.ts'
 import { markUnknown, openIntents } from './sql/intent.ts'
@@ -10,8 +13,9 @@ import { settleAgain, settleEnds } from './sql/settle.ts'
 import type { Planned } from './work.ts'
 
 /**
- * What a new owner does first: reads `deal-transfers` to its end, which settles every intent whose outcome
- * was appended, and marks the rest unknown. Gives the intents that must wait for their look-up.
+ * What a new owner does first: reads `deal-transfers` to its end, which settles every intent whose outcome was appended and
+ * brings up rows that have forgotten something (a database lost or restored), and marks the rest unknown. Gives the intents
+ * that must wait for their look-up. Throws `epoch_seen` when the log knows the lease's epoch already: the lease is ended then.
  */
 export async function recover (deps: { log: EventLog, pool: Pool, logger: Logger, waitMs: number }, lease: { target: string, epoch: number }): Promise<Planned[]> {
   const { log, pool, logger } = deps
@@ -20,14 +24,21 @@ export async function recover (deps: { log: EventLog, pool: Pool, logger: Logger
   const checkpoint = `deal-transfers:${lease.target}`
   const from = await readCheckpoints(pool, checkpoint)
   const ends = await log.ends('deal-transfers')
-  if (open.size > 0) {
-    await log.read('deal-transfers', from, async (batch) => {
-      for (const { event } of batch.records) {
-        const intent = event.type === 'DealChangeSignalled' ? undefined : open.get(event.attemptId)
-        if (intent === undefined || !await settleTold(pool, event as TransferEvent, intent.planned)) continue
-        open.delete(intent.planned.claim.attemptId)
-      }
-    })
+  const catchUp = createCatchUp({ target: lease.target, own: lease.epoch })
+  let brought = 0
+  await log.read('deal-transfers', from, async (batch) => {
+    for (const { event } of batch.records) {
+      if (event.type === 'DealChangeSignalled') continue
+      catchUp.take(event)
+      const intent = open.get(event.attemptId)
+      if (intent !== undefined && await settleTold(pool, event, intent.planned)) open.delete(intent.planned.claim.attemptId)
+    }
+    brought += await bringUp(pool, catchUp.told())
+  })
+  if (brought > 0) logger.log('warning', 'work_brought_up', { target: lease.target, epoch: lease.epoch, count: brought })
+  if (catchUp.seenEpoch() >= lease.epoch) {
+    await outgrow(pool, { ...lease, seen: catchUp.seenEpoch() })
+    throw new AppError('epoch_seen', `the log has outcomes of epoch ${catchUp.seenEpoch()} already, ours is ${lease.epoch}: the database was restored; a higher one is taken`, { retryable: true })
   }
   const left = [...open.values()]
   const fresh = left.filter(intent => intent.status === 'intended').map(intent => intent.planned)

@@ -8,8 +8,9 @@ import type { EngineContext } from './context.ts'
 import { failed, unknownEvent, waitAgain } from './outcome.ts'
 import type { Gathering } from './records/gathering.ts'
 import type { RecordJob, RecordResult } from './records/record.ts'
-import { originOf, takeHeld, takeLoad } from './target.ts'
+import { canSend, methodsOf, originOf, takeHeld, takeLoad } from './target.ts'
 import type { Load, LoadResult } from './target.ts'
+import { createTurns } from './turns.ts'
 import type { Planned } from './work.ts'
 
 const IN_FLIGHT = 4
@@ -23,13 +24,14 @@ interface Sent { readonly epoch: number, readonly slot: Slot, readonly client: P
 /** The step that sends one load to the target: slot, then intent, then call, then outcomes. */
 export function createSending (context: EngineContext, gathering: Gathering): () => Promise<void> {
   const { target, lease, lanes, pool, parts, memory, sendBell, signal } = context
+  const [turns, lookUpTurns] = [createTurns(context.quotas), createTurns(context.quotas)]
   let inFlight = 0
 
   /** The client while a load may be sent now; else how long to wait for that. */
   function mayBegin (epoch: number | null): PortalClient | number {
     if (memory.sendable() === 0 || inFlight >= IN_FLIGHT || epoch === null || epoch !== memory.owned || lanes.isStopped(target)) return IDLE_MS
     // A request spends a slot whatever it carries: while more deals are being read, wait a moment for a full one.
-    if (memory.reading > 0 && memory.ready.length + memory.book.queue.length < FULL_LOAD && memory.waitedMs() < FILL_MS) return 20
+    if (memory.reads.size > 0 && memory.ready.length + memory.book.queue.length < FULL_LOAD && memory.waitedMs() < FILL_MS) return 20
     return lanes.client(target) ?? IDLE_MS
   }
 
@@ -40,13 +42,15 @@ export function createSending (context: EngineContext, gathering: Gathering): ()
     const waiting = takeHeld(memory.ready, memory.toLookUp, client)
     const records = gathering.holdBack(method => client.heldMs(method))
     if (waiting.length + records.length > 0) return context.track(Promise.all([context.settle(waiting), gathering.took(records, epoch)]).then(() => undefined))
+    if (!canSend(memory, client)) return sendBell.wait(IDLE_MS)
     // The slot comes before the intent: a wait for it must not eat the send window.
     const slot = await client.limiter.slot(signal)
     if (lease.epoch() !== epoch || memory.owned !== epoch) return
-    const load = takeLoad(memory)
+    const load = takeLoad(memory, { client, turns, lookUpTurns })
+    const end = client.begin(methodsOf(load))
     memory.startWaiting()
     inFlight += 1
-    context.track(deliver(load, { epoch, slot, client }).finally(() => { inFlight -= 1; sendBell.ring() }))
+    context.track(deliver(load, { epoch, slot, client }).finally(() => { end(); inFlight -= 1; sendBell.ring() }))
   }
 
   async function deliver (load: Load, how: Sent): Promise<void> {
@@ -87,7 +91,7 @@ export function createSending (context: EngineContext, gathering: Gathering): ()
     if (portalFailure !== null) lanes.stop(target, portalFailure)
     const again = found === null ? load.lookUps.map(p => failed(p.claim, portalFailure ?? UNANSWERED, epoch)) : []
     if (found !== null) failpoint('K30')
-    if (found !== null && memory.owned === epoch) for (const planned of load.lookUps) memory.ready.push(afterLookUp(planned, found))
+    if (found !== null && memory.owned === epoch) for (const planned of load.lookUps) (result.isPageFull && !found.has(originOf(planned)) ? memory.toLookUp : memory.ready).push(afterLookUp(planned, found))
     sendBell.ring()
     await Promise.all([context.settle([...result.outcomes, ...again]), takeUnknown(result.unknown, epoch), gathering.took(result.records, epoch)])
   }

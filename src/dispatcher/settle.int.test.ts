@@ -46,7 +46,7 @@ async function setUp (t: TestContext, own: { fails?: (text: string) => boolean, 
   }
 }
 
-const signal = (pool: Pool, offset: bigint): Promise<void> => noteSignals(pool, [{ portal: 'acme', dealId: '1', target: 'main', count: 1, lastOffset: offset, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e' }])
+const signal = (pool: Pool, offset: bigint): Promise<void> => noteSignals(pool, [{ portal: 'acme', dealId: '1', target: 'main', lane: 'live', count: 1, lastOffset: offset, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e' }])
 const row = async (pool: Pool): Promise<Record<string, unknown>> => (await pool.query<Record<string, unknown>>('select * from dispatch.work')).rows[0] ?? {}
 const plan = (claim: Claim): Planned => ({ claim, write: { kind: 'update', link: '77', fields: {}, originId: 'acme:1' }, state: { snapshot: '{}', sourceModifiedAt: 5, sourceHash: 'h', title: '', stage: '' }, version: { modifiedAt: 5, hash: 'h' }, fieldsHash: 'fh', mappingVersion: 1, startedAt: 0 })
 
@@ -54,7 +54,7 @@ const plan = (claim: Claim): Planned => ({ claim, write: { kind: 'update', link:
 async function sent (pool: Pool): Promise<Planned> {
   const { rows } = await pool.query<{ epoch: bigint }>('update dispatch.lease set epoch = epoch + 1 returning epoch')
   const epoch = Number(rows[0]?.epoch)
-  const [claim] = await claimDue(pool, { target: 'main', epoch, limit: 1, stopped: [] })
+  const [claim] = await claimDue(pool, { target: 'main', epoch, takes: [{ lane: 'live', portal: 'acme', deals: 1 }] })
   assert.ok(claim)
   const planned = plan(claim)
   assert.equal((await commitIntents(pool, { target: 'main', epoch, planned: [planned] })).size, 1)

@@ -12,14 +12,17 @@ import { createOutgoing } from '../platform/outgoing.ts'
 import { createRedis } from '../platform/redis.ts'
 import { sendLoad, takeHeld, takeLoad } from './target.ts'
 import type { LoadResult } from './target.ts'
+import { createTurns } from './turns.ts'
+import type { Turns } from './turns.ts'
 import type { Planned } from './work.ts'
 
+const turns = (): { turns: Turns, lookUpTurns: Turns } => ({ turns: createTurns(new Map()), lookUpTurns: createTurns(new Map()) })
 let attempts = 0
 
 function planned (title: string, more: { stage?: string, link?: string } = {}): Planned {
   attempts += 1
   const claim = {
-    portal: 'acme', dealId: String(attempts), target: 'main', attemptId: `attempt-${attempts}`, attemptNo: 1, coveredOffset: 0n, coveredCount: 1, signalledAt: 0,
+    portal: 'acme', dealId: String(attempts), target: 'main', lane: 'live' as const, attemptId: `attempt-${attempts}`, attemptNo: 1, coveredOffset: 0n, coveredCount: 1, signalledAt: 0,
     correlationId: 'c', causationId: null, tries: 0, link: more.link ?? null, writtenHash: null, known: null
   }
   const fields = { TITLE: title, STAGE_ID: more.stage ?? 'NEW', CATEGORY_ID: 0 }
@@ -100,6 +103,27 @@ test('what a target portal answers decides what becomes of each deal of a reques
   await t.test('a look-up rides in the request of other deals, and text that looks like a reference travels alone', () => {
     const ready = [planned('a'), planned('$result[c1][item][id]'), planned('b')]
     const queues = { ready, toLookUp: [planned('new')], book: { queue: [] } }
-    assert.deepEqual([takeLoad(queues), takeLoad(queues), takeLoad(queues)].map(load => [load.writes.length, load.lookUps.length]), [[1, 1], [1, 0], [1, 0]])
+    const how = { client, ...turns() }
+    assert.deepEqual([takeLoad(queues, how), takeLoad(queues, how), takeLoad(queues, how)].map(load => [load.writes.length, load.lookUps.length]), [[1, 1], [1, 0], [1, 0]])
+  })
+  await t.test('one look-up asks for 200 creates; what a full page does not name is not known yet, and is not taken for missing', async () => {
+    const there = Array.from({ length: 60 }, (_, i) => planned(`there ${i}`))
+    await send(there.slice(0, 50))
+    await send(there.slice(50))
+    const look = (lookUps: readonly Planned[]): Promise<LoadResult> => limiter.slot(AbortSignal.timeout(10_000)).then(slot => sendLoad(client, { writes: [], lookUps, records: [] }, { slot, notAfter: Infinity, epoch: 1, targetMissing: () => 'park' }))
+    const full = await look(there)
+    assert.deepEqual([full.found?.size, full.isPageFull], [50, true])
+    const rest = await look(there.filter(p => full.found?.has(p.write.kind === 'create' ? p.write.originId : '') === false))
+    assert.deepEqual([rest.found?.size, rest.isPageFull], [10, false])
+    const toLookUp = Array.from({ length: 250 }, () => planned('new'))
+    assert.equal(takeLoad({ ready: [], toLookUp, book: { queue: [] } }, { client, ...turns() }).lookUps.length, 200)
+  })
+  await t.test('a load holds no more writes of a method than its time has room for, the live ones first', () => {
+    const room = { room: (method: string) => method === 'crm.item.add' ? 2 : method === 'crm.item.update' ? 1 : Infinity }
+    const late = Array.from({ length: 5 }, () => { const p = planned('old'); return { ...p, claim: { ...p.claim, lane: 'backfill' as const } } })
+    const ready = [...late, planned('new 1'), planned('new 2'), planned('u', { link: '1' }), planned('v', { link: '1' })]
+    const load = takeLoad({ ready, toLookUp: [], book: { queue: [] } }, { client: room, ...turns() })
+    assert.deepEqual(load.writes.map(p => p.state.title).toSorted(), ['new 1', 'new 2', 'u'])
+    assert.equal(ready.length, 6)
   })
 })

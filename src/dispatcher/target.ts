@@ -3,7 +3,7 @@ import { BATCH_SIZE } from '../bitrix24/batch.ts'
 import type { Command } from '../bitrix24/batch.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import type { Slot } from '../bitrix24/limiter.ts'
-import { LOOK_UP_METHOD, lookUpCommand, readItem, readLookUp } from '../bitrix24/read.ts'
+import { LOOK_UP_METHOD, isPageFull, lookUpCommand, readItem, readLookUp } from '../bitrix24/read.ts'
 import type { TargetDeal } from '../bitrix24/read.ts'
 import type { Fate } from '../bitrix24/response.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
@@ -11,6 +11,7 @@ import { failed, parked, succeeded, superseded, waitAgain } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
 import type { RecordJob, RecordResult } from './records/record.ts'
 import { isAlone, judgeRecords, recordCommands, takeRecords } from './records/travel.ts'
+import type { Turns } from './turns.ts'
 import type { Planned } from './work.ts'
 
 /**
@@ -24,26 +25,70 @@ export interface LoadResult {
   readonly outcomes: readonly Outcome[]
   readonly unknown: readonly Planned[]
   readonly found: ReadonlyMap<string, TargetDeal> | null
+  /** The look-up gave a whole page: what it does not name may stand on the next one, and is looked up again. */
+  readonly isPageFull: boolean
   readonly records: readonly RecordResult[]
   readonly portalFailure: Failure | null
 }
 
+/** What waits to travel to the target. */
+interface Queues { readonly ready: Planned[], readonly toLookUp: Planned[], readonly book: { readonly queue: RecordJob[] } }
+type Rooms = Pick<PortalClient, 'room'>
+
 // At least so much of a request is for records: deals that have none must not keep those that do from ever being complete.
 const RECORD_ROOM = 25
+// Creates that one look-up asks for. It answers a page of 50, of creates mostly none, so it costs next to nothing (decision 0009).
+const LOOK_UP_SIZE = 200
 
 /**
- * Takes the next load off the queues: up to 50 commands, first about records, since deals wait for them. A look-up of up to 50
- * creates costs one command. A write whose text looks like a batch reference travels alone.
+ * Takes the next load off the queues: up to 50 commands, first about records, since deals wait for them, and of no method more
+ * than its time has room for. A look-up costs one command. A write whose text looks like a batch reference travels alone.
  */
-export function takeLoad ({ ready, toLookUp, book }: { readonly ready: Planned[], readonly toLookUp: Planned[], readonly book: { readonly queue: RecordJob[] } }): Load {
+export function takeLoad ({ ready, toLookUp, book }: Queues, how: { readonly client: Rooms, readonly turns: Turns, readonly lookUpTurns: Turns }): Load {
   const deals = ready.length + Math.min(1, toLookUp.length)
-  const records = takeRecords(book.queue, Math.max(RECORD_ROOM, BATCH_SIZE - deals))
+  const records = takeRecords(book.queue, Math.min(Math.max(RECORD_ROOM, BATCH_SIZE - deals), recordRoom(book.queue, how.client)))
   if (isAlone(records[0])) return { writes: [], lookUps: [], records }
-  const alone = ready.findIndex(p => mustTravelAlone(p.write))
-  if (alone === 0 && records.length === 0) return { writes: ready.splice(0, 1), lookUps: [], records }
-  const lookUps = toLookUp.splice(0, BATCH_SIZE)
-  const room = BATCH_SIZE - recordCommands(records).size - (lookUps.length > 0 ? 1 : 0)
-  return { writes: ready.splice(0, alone === -1 ? room : Math.min(room, alone)), lookUps, records }
+  const asked = [...recordCommands(records).values()].map(command => command.method)
+  const lookUps = how.client.room(LOOK_UP_METHOD) > 0 ? how.lookUpTurns.take(toLookUp, LOOK_UP_SIZE) : []
+  const writes = how.turns.take(ready, BATCH_SIZE - asked.length - Math.min(1, lookUps.length), roomBy(how.client, asked))
+  const alone = writes.findIndex(p => mustTravelAlone(p.write))
+  if (alone === -1) return { writes, lookUps, records }
+  if (alone === 0 && records.length === 0) {
+    ready.unshift(...writes.splice(1))
+    toLookUp.unshift(...lookUps)
+    return { writes, lookUps: [], records }
+  }
+  ready.unshift(...writes.splice(alone))
+  return { writes, lookUps, records }
+}
+
+/** Lets through as many writes of each method as its time has room for beside the commands that are `asked` already. */
+function roomBy (client: Rooms, asked: readonly string[]): (planned: Planned) => boolean {
+  const left = new Map<string, number>()
+  return ({ write }) => {
+    const method = writeMethod(write)
+    const room = left.get(method) ?? client.room(method) - asked.filter(each => each === method).length
+    left.set(method, room - 1)
+    return room > 0
+  }
+}
+
+/** Commands about records that their methods have room for. A record may need several at once, so it is the least part or nothing. */
+function recordRoom (queue: readonly RecordJob[], client: Rooms): number {
+  const methods = new Set([...recordCommands(queue.slice(0, BATCH_SIZE)).values()].map(command => command.method))
+  const room = Math.min(...[...methods].map(method => client.room(method)), BATCH_SIZE)
+  return room < 1 ? 0 : Math.max(room, RECORD_ROOM)
+}
+
+/** Whether a load taken now would carry anything: calls under way may have taken the rest of a method's time. */
+export function canSend ({ ready, toLookUp, book }: Queues, client: Rooms): boolean {
+  if (ready.some(roomBy(client, [])) || (toLookUp.length > 0 && client.room(LOOK_UP_METHOD) > 0)) return true
+  return book.queue.length > 0 && recordRoom(book.queue, client) > 0
+}
+
+/** The methods of a load's commands, one entry each, and that of the request. */
+export function methodsOf (load: Load): string[] {
+  return ['batch', ...[...commandsOf(load).values()].map(command => command.method)]
 }
 
 /**
@@ -78,7 +123,7 @@ export async function sendLoad (client: PortalClient, load: Load, how: { slot: S
   const answer = await client.batch(commands, options)
   const fate = answer.kind === 'failed' ? (): Fate => answer : answer.fate
   const found = look && answer.kind === 'ok' ? answer.fate('look') : undefined
-  return { ...judge(load, fate, how), ...found?.kind === 'ok' ? { found: readLookUp(found.result) ?? null } : {} }
+  return { ...judge(load, fate, how), ...found?.kind === 'ok' ? { found: readLookUp(found.result) ?? null, isPageFull: isPageFull(found.result) } : {} }
 }
 
 function commandsOf ({ writes, lookUps, records }: Load): Map<string, Command> {
@@ -91,7 +136,7 @@ function judge (load: Load, fate: (key: string) => Fate, how: { epoch: number, t
   const judged = judgeWrites(load.writes, i => fate(`w${i}`), how)
   const records = judgeRecords(load.records, fate)
   const refusals = [...load.lookUps.length > 0 ? [portalFailure(fate('look'))] : [], ...records.map(result => result.kind === 'failed' && result.failure.class === 'portal' ? result.failure : null)]
-  return { ...judged, records, found: null, portalFailure: judged.portalFailure ?? refusals.find(refusal => refusal !== null) ?? null }
+  return { ...judged, records, found: null, isPageFull: false, portalFailure: judged.portalFailure ?? refusals.find(refusal => refusal !== null) ?? null }
 }
 
 export function originOf (planned: Planned): string {

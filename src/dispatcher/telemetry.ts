@@ -9,6 +9,7 @@ export interface DispatcherTelemetry {
   readonly zombies: Counter
   readonly unknown: Gauge
   readonly stopped: Gauge<'portal'>
+  readonly duplicates: Gauge<'target'>
 }
 
 export function createDispatcherTelemetry (registry: Registry): DispatcherTelemetry {
@@ -19,6 +20,7 @@ export function createDispatcherTelemetry (registry: Registry): DispatcherTeleme
     apiSeconds: new Histogram({ name: 'api_request_duration_seconds', help: 'requests to portals, by method', labelNames: ['method', 'portal', 'outcome'], buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 65], registers }),
     zombies: new Counter({ name: 'dealbridge_attempts_gone_total', help: 'answered writes whose attempt had been settled by somebody else', registers }),
     unknown: new Gauge({ name: 'dealbridge_outcomes_unknown', help: 'writes without an answer that wait for their look-up', registers }),
-    stopped: new Gauge({ name: 'dealbridge_portal_stopped', help: '1 while a portal refuses everything and is only probed', labelNames: ['portal'], registers })
+    stopped: new Gauge({ name: 'dealbridge_portal_stopped', help: '1 while a portal refuses everything and is only probed', labelNames: ['portal'], registers }),
+    duplicates: new Gauge({ name: 'dealbridge_duplicate_target_deals', help: 'deals, contacts and companies of ours that stood more than once in a target at the last scan', labelNames: ['target'], registers })
   }
 }

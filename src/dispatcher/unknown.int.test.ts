@@ -28,11 +28,11 @@ async function leaveIntent (room: DispatcherRoom, TITLE: string, link: string | 
   const before = await log.ends('deal-signals')
   await room.signal(dealId)
   const [partition, next] = [...await log.ends('deal-signals')].find(([at, end]) => before.get(at) !== end) ?? [0, 0n]
-  await noteSignals(pool, [{ portal: 'acme', dealId: String(dealId), target: 'main', count: 1, lastOffset: next - 1n, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e' }])
+  await noteSignals(pool, [{ portal: 'acme', dealId: String(dealId), target: 'main', lane: 'live', count: 1, lastOffset: next - 1n, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e' }])
   await saveCheckpoint(pool, { topic: 'deal-signals', partition, next })
   await pool.query('insert into dispatch.lease values (\'main\', 1, \'former\', now() + interval \'1 hour\') on conflict (target) do update set expires_at = excluded.expires_at')
   if (link !== null) await pool.query('update dispatch.work set link = $1 where deal_id = $2', [link, String(dealId)])
-  const [claim] = await claimDue(pool, { target: 'main', epoch: 1, limit: 1, stopped: [] })
+  const [claim] = await claimDue(pool, { target: 'main', epoch: 1, takes: [{ lane: 'live', portal: 'acme', deals: 1 }] })
   assert.ok(claim)
   const fields = { TITLE, OPPORTUNITY: '0', CATEGORY_ID: 0 }
   const planned: Planned = {

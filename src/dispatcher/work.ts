@@ -1,4 +1,5 @@
 import type { CarriedLink } from '../domain/mapping/carried.ts'
+import type { Lane } from '../domain/schedule/lane.ts'
 import type { Edit } from '../domain/signal/edit.ts'
 import type { Standing } from '../domain/signal/order.ts'
 import type { OutcomeHead, SourceState } from '../domain/transfer/events.ts'
@@ -13,6 +14,7 @@ export interface Claim {
   readonly portal: string
   readonly dealId: string
   readonly target: string
+  readonly lane: Lane
   readonly attemptId: string
   readonly attemptNo: number
   readonly coveredOffset: bigint

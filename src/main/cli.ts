@@ -22,10 +22,12 @@ const HELP = `dealbridge: moves deals between Bitrix24 portals
   run <all|ingest|sweep|dispatcher|projector|query>… --config F
                           runs these processes until SIGTERM
   sweep run --config F    looks once, now, for changes whose webhook never came
-                          (--portal P: in one portal; --full: for deletions too)
+                          (--portal P: in one portal; --full: at all its deals, for
+                          deletions too; --yes: however many of them are absent)
   status --config F       one screen: signals, landed, waiting, deferred, parked, unknown, lag, budgets
   parked list|show|release|skip|hold --config F
                           shows deals that wait for a person, and orders another attempt
+  duplicates --config F   what stands more than once in a target, and which copy to keep
   simulate --config S     runs simulated portals
 
   --json                  the result as one JSON object, the last line of standard output
@@ -55,6 +57,7 @@ async function main (argv: string[]): Promise<number> {
   if (command === 'parts') return await partsCommand(rest)
   if (command === 'parked') return await (await import('../cli/parked/command.ts')).parkedCommand(rest, load)
   if (command === 'status') return await (await import('../cli/status/command.ts')).statusCommand(rest, load)
+  if (command === 'duplicates') return await (await import('../cli/duplicates/command.ts')).duplicatesCommand(rest, load)
   if (command === undefined || command === '--help' || command === 'help' || rest.includes('--help')) {
     print(HELP)
     return command === undefined ? 2 : 0
@@ -82,11 +85,11 @@ async function main (argv: string[]): Promise<number> {
   }
 }
 
-interface Options { config?: string, json?: boolean, portal?: string, full?: boolean }
+interface Options { config?: string, json?: boolean, portal?: string, full?: boolean, yes?: boolean }
 
 function readOptions (argv: string[]): { values: Options, positionals: string[] } {
   try {
-    return parseArgs({ args: argv, options: { config: { type: 'string' }, json: { type: 'boolean' }, portal: { type: 'string' }, full: { type: 'boolean' } }, allowPositionals: true })
+    return parseArgs({ args: argv, options: { config: { type: 'string' }, json: { type: 'boolean' }, portal: { type: 'string' }, full: { type: 'boolean' }, yes: { type: 'boolean' } }, allowPositionals: true })
   } catch (error) {
     throw new UsageError(messageOf(error), { cause: error })
   }
@@ -99,15 +102,15 @@ async function checkRoutes (config: Config): Promise<void> {
 
 async function sweepNow (positionals: readonly string[], config: Config, options: Options): Promise<number> {
   if (positionals.join(' ') !== 'run') throw new UsageError('sweep takes run')
+  if (options.yes === true && options.full !== true) throw new UsageError('--yes belongs to --full')
   if (options.portal !== undefined && !config.routes.has(options.portal)) throw new UsageError(`there is no source portal with a route named ${options.portal}`)
-  const { sweepOnce } = await import('./sweep.ts')
-  const done = await sweepOnce(config, options.portal === undefined ? [...config.routes.keys()] : [options.portal], { full: options.full === true })
-  const portals = done.map(({ portal, visited }) => visited === null ? { portal, result: 'busy', code: null } : { portal, result: visited.result, code: visited.code, ...visited.counts })
-  for (const each of portals) {
-    say(`${each.portal}: ${each.result}${each.code === null ? '' : ` (${each.code})`}${'listed' in each ? `, ${each.listed} changed deals listed, ${each.signalled} signalled, ${each.asked} asked for, ${each.deleted} signalled as deleted, ${each.requests} requests` : ', another process has it in hand'}`)
-  }
-  if (options.json === true) print(JSON.stringify({ portals }))
-  return portals.some(each => each.result === 'failed' || each.result === 'lost') ? 1 : 0
+  const [{ sweepOnce }, { createSweepProgress, visitLine }] = await Promise.all([import('./sweep.ts'), import('../cli/sweep/show.ts')])
+  const progress = createSweepProgress(process.stderr)
+  const done = await sweepOnce(config, options.portal === undefined ? [...config.routes.keys()] : [options.portal], { full: options.full === true, trusted: options.yes === true, told: progress.told })
+  for (const { portal, visited } of done) say(visitLine(portal, visited))
+  if (options.json === true) print(JSON.stringify({ portals: done.map(({ portal, visited }) => visited === null ? { portal, result: 'busy', code: null } : { portal, result: visited.result, code: visited.code, ...visited.counts, full: progress.last(portal) }) }))
+  if (done.some(({ visited }) => visited?.result === 'failed' || visited?.result === 'lost')) return 1
+  return done.some(({ visited }) => (visited?.counts.absent ?? 0) > 0) ? 3 : 0
 }
 
 async function runProcesses (names: readonly string[], config: Config): Promise<number> {

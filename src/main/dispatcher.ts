@@ -17,7 +17,7 @@ export function startDispatcher (config: Config, options: { unknownWaitMs?: numb
     const telemetry = createDispatcherTelemetry(registry)
     const clients = connectPortals(config, { redis, outgoing, apiSeconds: telemetry.apiSeconds })
     return {
-      room: createDispatcher({ log, pool, logger, telemetry, clients, routes, ...options }),
+      room: createDispatcher({ log, pool, logger, telemetry, clients, routes, quotas: new Map(config.portals.flatMap(({ name, quota }) => quota === undefined ? [] : [[name, quota]])), ...options }),
       close: async () => { redis.disconnect(); await outgoing.close() }
     }
   })

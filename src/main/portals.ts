@@ -12,7 +12,7 @@ export function connectPortals (config: Config, parts: { redis: Redis, outgoing:
   const { redis, outgoing, apiSeconds } = parts
   const meter = { observe: (portal: string, method: string, seconds: number, outcome: string) => apiSeconds.observe({ method, portal, outcome }, seconds) }
   return new Map(config.portals.filter(wanted).map(({ name, rest_url: restUrl, limits }) => [name, createPortalClient({
-    name, restUrl: restUrl ?? '', outgoing, meter, breaker: createBreaker(),
-    limiter: createLimiter(redis, { portal: name, address: 'default', limits })
+    name, restUrl: restUrl ?? '', outgoing, meter, breaker: createBreaker(), operatingSeconds: limits.operating_seconds,
+    limiter: createLimiter(redis, { portal: name, address: config.egress_address, limits })
   })]))
 }

@@ -6,6 +6,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { freePort, freshDatabase, services } from '../../test/support/services.ts'
+import { ROUTE } from '../../test/support/sweep-room.ts'
 import { stressStartStop } from '../../test/support/start-stop.ts'
 import { createDispatcher } from '../dispatcher/dispatcher.ts'
 import { prepareRoute } from '../dispatcher/plan.ts'
@@ -87,7 +88,7 @@ test('the sweep bears every order of start and stop, and leaves no portal in han
   const client = await connectPortal(t, (await testPortal(t, { limits: { per_second: 1000, burst: 10_000 }, latency_ms: 20 })).restUrl)
   const inHand = async (): Promise<number> => (await pool.query(`select from sweep.portal where lease_until > now()`)).rowCount ?? 0
   await stressStartStop(() => {
-    const room = createSweep({ log, pool, logger, telemetry: createSweepTelemetry(createRegistry()), portals: new Map([['p', { client, perSecond: 1000 }]]), times: { everyMs: 1, fullEveryMs: 1 } })
+    const room = createSweep({ log, pool, logger, telemetry: createSweepTelemetry(createRegistry()), portals: new Map([['p', { client, perSecond: 1000, route: ROUTE }]]), times: { everyMs: 1, fullEveryMs: 1 }, backfill: true })
     return {
       start: () => room.start(),
       stop: () => room.stop(),

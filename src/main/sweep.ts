@@ -6,7 +6,7 @@ import { createOutgoing } from '../platform/outgoing.ts'
 import { createPool } from '../platform/postgres.ts'
 import { createRedis } from '../platform/redis.ts'
 import { createSweep } from '../sweep/sweep.ts'
-import type { Sweep } from '../sweep/sweep.ts'
+import type { OnceOptions, Sweep } from '../sweep/sweep.ts'
 import { createSweepTelemetry } from '../sweep/telemetry.ts'
 import { sweepTimes } from '../sweep/visit.ts'
 import type { Visited } from '../sweep/visit.ts'
@@ -22,8 +22,8 @@ export function startSweep (config: Config): Promise<RunningProcess> {
   })
 }
 
-/** Sweeps these portals once, now, each with the whole full pass when `full`. A portal that another process has in hand gives null. */
-export async function sweepOnce (config: Config, portals: readonly string[], options: { full: boolean }): Promise<{ portal: string, visited: Visited | null }[]> {
+/** Sweeps these portals once, now. A portal that another process has in hand gives null. */
+export async function sweepOnce (config: Config, portals: readonly string[], options: OnceOptions): Promise<{ portal: string, visited: Visited | null }[]> {
   const logger = createLogger('sweep', config.log_level)
   const registry = createRegistry()
   const pool = createPool(config.postgres.url, { name: 'sweep-run', logger, max: 4 })
@@ -47,9 +47,12 @@ function compose ({ config, logger, registry, log, pool }: ProcessParts): { swee
   const telemetry = createSweepTelemetry(registry)
   const perSecond = new Map(config.portals.map(({ name, limits }) => [name, limits.per_second]))
   const clients = connectPortals(config, { redis, outgoing, apiSeconds: telemetry.apiSeconds }, ({ name }) => config.routes.has(name))
-  const portals = new Map([...clients].map(([name, client]) => [name, { client, perSecond: perSecond.get(name) ?? 1 }]))
+  const portals = new Map([...clients].flatMap(([name, client]) => {
+    const route = config.routes.get(name)
+    return route === undefined ? [] : [[name, { client, perSecond: perSecond.get(name) ?? 1, route }]]
+  }))
   return {
-    sweep: createSweep({ log, pool, logger, telemetry, portals, times: sweepTimes(config.sweep) }),
+    sweep: createSweep({ log, pool, logger, telemetry, portals, times: sweepTimes(config.sweep), backfill: config.sweep.backfill }),
     close: async () => { redis.disconnect(); await outgoing.close() }
   }
 }

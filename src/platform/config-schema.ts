@@ -21,6 +21,7 @@ const portal = z.strictObject({
   signal_secret: z.string().min(8, 'at least 8 characters').max(200).regex(/^[A-Za-z0-9_-]+$/, 'letters, digits, - and _').optional(),
   application_tokens: z.array(text).max(50).default([]),
   member_id: z.string().max(64).optional(),
+  quota: z.number().gt(0, 'more than 0 and at most 1').max(1, 'more than 0 and at most 1').optional(),
   limits: limits.default({ per_second: 2, burst: 50, operating_seconds: 480 })
 })
 
@@ -40,8 +41,9 @@ export const configSchema = z.strictObject({
   query: z.strictObject({ host: text.default('127.0.0.1'), port: port.default(8010), api_keys: z.array(queryKey).max(1000).default([]) }).prefault({}),
   admin: z.strictObject({ host: text.default('127.0.0.1'), port_base: port.default(8090) }).prefault({}),
   allowed_domains: z.array(text).max(1000).default(['*.bitrix24.ru']),
+  egress_address: z.string().regex(/^[A-Za-z0-9.:_-]{1,60}$/, 'letters, digits, and . : _ -').default('default'),
   oauth_servers: z.array(text).max(20).default(['https://oauth.bitrix24.tech', 'https://oauth.bitrix.info']),
-  sweep: z.strictObject({ every: duration.default('60s'), full_every: duration.default('24h') }).prefault({}),
+  sweep: z.strictObject({ every: duration.default('60s'), full_every: duration.default('24h'), backfill: z.boolean().default(true) }).prefault({}),
   portals: z.array(portal).min(1).max(10000),
   routes: z.array(z.strictObject({ from: z.union([name, z.literal('*')]), to: name, mapping: text })).min(1).max(10000)
 })

@@ -85,5 +85,5 @@ function summarySchema (): Schema {
   const ends = { type: 'object', properties: { applied: count, unchanged: count, superseded: count, skipped: count, parked: count } }
   const sums = { signals: count, open: count, ends, deferred: count, unknown: count }
   const lag = { type: 'object', properties: { signals: { type: ['integer', 'null'] }, transfers: { type: ['integer', 'null'] } } }
-  return { type: 'object', properties: { ...sums, lag, portals: { type: 'object', additionalProperties: { type: 'object', properties: sums } } } }
+  return { type: 'object', properties: { ...sums, lag, portals: { type: 'object', additionalProperties: { type: 'object', properties: { ...sums, backlog: count, clears_at: { type: ['string', 'null'], format: 'date-time' } } } } } }
 }

@@ -81,6 +81,9 @@ test('the summary has the agreed shape and its sums hold', async (t) => {
   assert.equal(summary.signals, summary.open + Object.values(summary.ends).reduce((a, b) => a + b, 0))
   assert.deepEqual(summary, { ...summary, open: 4, ends: { applied: 2231, unchanged: 0, superseded: 0, skipped: 0, parked: 171 }, deferred: 0, unknown: 1, lag: { signals: 3, transfers: 0 } })
   assert.deepEqual(Object.keys(summary.portals).sort(), ['acme', 'bolt', 'quiet'])
+  const portals = summary.portals as Record<string, { open: number, backlog: number, clears_at: string | null }>
+  assert.deepEqual(Object.values(portals).map(({ open, backlog }) => open === 0 ? backlog === 0 : backlog > 0 && backlog <= open), [true, true, true])
+  assert.deepEqual([portals['quiet']?.backlog, portals['quiet']?.clears_at], [0, null])
 })
 
 test('a partner sees its own portal and cannot tell another\'s deal from none', async (t) => {

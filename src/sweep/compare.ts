@@ -2,7 +2,8 @@ import type { Version } from '../domain/transfer/version.ts'
 
 /**
  * What is known of a deal that the portal lists. `ended` is the version of its last end (applied, unchanged, skipped or
- * parked), `attempted` the newest that was ever sent. `signalledOffset`: the last signal of the sweep that may still be open.
+ * parked), `attempted` the newest that was ever sent. `signalledOffset`: the last signal of the sweep that may still be open;
+ * `inBackfill`: it is one of the backfill. `linked`: the deal stands in the target.
  */
 export interface Standing {
   readonly status: 'idle' | 'waiting' | 'claimed' | 'intended' | 'deferred' | 'parked' | 'unknown' | null
@@ -12,10 +13,12 @@ export interface Standing {
   readonly ended: Version | null
   readonly attempted: Version | null
   readonly signalledOffset: bigint | null
+  readonly inBackfill: boolean
+  readonly linked: boolean
 }
 
 /** A deal of which nothing is known. */
-export const UNKNOWN_DEAL: Standing = { status: null, lastOffset: -1n, coveredOffset: -1n, claimOffset: -1n, ended: null, attempted: null, signalledOffset: null }
+export const UNKNOWN_DEAL: Standing = { status: null, lastOffset: -1n, coveredOffset: -1n, claimOffset: -1n, ended: null, attempted: null, signalledOffset: null, inBackfill: false, linked: false }
 
 /**
  * What to do about a listed deal: `signal` it; nothing, since it is the `same` as at its last end, or the list is `older`
@@ -41,6 +44,11 @@ export function compare (listed: Version, standing: Standing): Verdict {
   if (ended === null) return 'signal'
   if (listed.modifiedAt < ended.modifiedAt) return 'older'
   return isSame(listed, ended) ? 'same' : 'signal'
+}
+
+/** Whether all that a deal waits for is the backfill's signal, which gives way to every other work. */
+export function waitsInBackfill ({ inBackfill, signalledOffset, coveredOffset, lastOffset }: Standing): boolean {
+  return inBackfill && signalledOffset !== null && coveredOffset < signalledOffset && lastOffset <= signalledOffset
 }
 
 function isSame (one: Version, other: Version | null): boolean {

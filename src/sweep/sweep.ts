@@ -8,17 +8,17 @@ import { uuidv7 } from '../platform/clock.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
-import { createPace, pause } from './pace.ts'
-import type { Pace } from './pace.ts'
+import type { Forecast } from './forecast.ts'
+import { pause } from './pace.ts'
 import { claimPortal, ensurePortals } from './sql/portal.ts'
 import type { SweepTelemetry } from './telemetry.ts'
 import { LEASE_MS, visit } from './visit.ts'
 import type { SweepTimes, Visited } from './visit.ts'
 import { PARTS } from './work.ts'
-import type { SweepParts } from './work.ts'
+import type { SweepParts, SweepRoute } from './work.ts'
 
 /** A source portal with a route; `perSecond` is what its plan allows, of which the sweep takes 2 %. */
-export interface SweptPortal { readonly client: PortalClient, readonly perSecond: number }
+export interface SweptPortal { readonly client: PortalClient, readonly perSecond: number, readonly route: SweepRoute }
 
 export interface SweepDeps {
   readonly log: EventLog
@@ -27,6 +27,8 @@ export interface SweepDeps {
   readonly telemetry: SweepTelemetry
   readonly portals: ReadonlyMap<string, SweptPortal>
   readonly times: SweepTimes
+  /** Whether deals that a portal had before dealbridge heard of them are transferred too. */
+  readonly backfill: boolean
   /** For tests: a bug planted in place of a part. */
   readonly parts?: Partial<SweepParts>
 }
@@ -37,9 +39,12 @@ export interface Sweep {
   /** Breaks off what is in hand, which costs nothing: the cursor moves at the end of a pass alone. For good. */
   stop (): Promise<void>
   readiness (): Promise<string[]>
-  /** One visit to a portal now, whatever its date, with the whole full pass if asked for; null while another process has it in hand. */
-  once (portal: string, options: { full: boolean }): Promise<Visited | null>
+  /** One visit to a portal now, whatever its date; null while another process has it in hand. */
+  once (portal: string, options: OnceOptions): Promise<Visited | null>
 }
+
+/** `full`: with the whole full pass. `trusted`: deals it does not find are signalled as deleted, however many. `told` hears how far it is. */
+export interface OnceOptions { readonly full: boolean, readonly trusted?: boolean, readonly told?: (portal: string, forecast: Forecast) => void }
 
 const WORKERS = 8
 const IDLE_MS = 1000
@@ -49,18 +54,16 @@ export function createSweep (deps: SweepDeps): Sweep {
   const { log, pool, logger, portals, times } = deps
   const owner = uuidv7()
   const abort = new AbortController()
-  const { signal } = abort
-  const parts = { ...PARTS, ...deps.parts }
-  const paces = new Map<string, Pace>([...portals].map(([name, { perSecond }]) => [name, createPace(perSecond)]))
+  const [{ signal }, parts] = [abort, { ...PARTS, ...deps.parts }]
+  const kept = new Map([...portals].map(([name, swept]) => [name, { ...swept, pace: parts.createPace(swept.perSecond) }]))
   let working: Promise<unknown> | undefined
   let ready = false
 
-  async function claimAndVisit (names: readonly string[], how: { anyTime: boolean, full: boolean }): Promise<Visited | null> {
+  async function claimAndVisit (names: readonly string[], how: OnceOptions & { anyTime: boolean }): Promise<Visited | null> {
     const claimed = await claimPortal(pool, { portals: names, owner: `${owner} ${uuidv7()}`, ttlMs: LEASE_MS, anyTime: how.anyTime })
-    const swept = claimed === null ? undefined : portals.get(claimed.portal)
-    const pace = claimed === null ? undefined : paces.get(claimed.portal)
-    if (claimed === null || swept === undefined || pace === undefined) return null
-    return await visit(claimed, { ...deps, owner: claimed.owner, client: swept.client, perSecond: swept.perSecond, pace, signal, parts, full: how.full })
+    const swept = claimed === null ? undefined : kept.get(claimed.portal)
+    if (claimed === null || swept === undefined) return null
+    return await visit(claimed, { ...deps, ...swept, owner: claimed.owner, signal, parts, full: how.full, trusted: how.trusted ?? false, told: how.told ?? (() => undefined) })
   }
 
   async function work (): Promise<void> {
@@ -80,7 +83,7 @@ export function createSweep (deps: SweepDeps): Sweep {
   async function begin (): Promise<void> {
     while (!signal.aborted && !ready) {
       try {
-        await ensurePortals(pool, [...portals.keys()], times)
+        await ensurePortals(pool, [...portals.keys()], { ...times, fullAtOnce: deps.backfill })
         ready = !signal.aborted
       } catch (error) {
         logger.log('warning', 'sweep_repeats', { error: messageOf(error) })
@@ -107,8 +110,8 @@ export function createSweep (deps: SweepDeps): Sweep {
       return missing
     },
     async once (portal, options) {
-      await ensurePortals(pool, [...portals.keys()], times)
-      return await claimAndVisit([portal], { anyTime: true, full: options.full })
+      await ensurePortals(pool, [...portals.keys()], { ...times, fullAtOnce: deps.backfill })
+      return await claimAndVisit([portal], { ...options, anyTime: true })
     }
   }
 }

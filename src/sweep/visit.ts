@@ -1,14 +1,17 @@
-import { now } from '../platform/clock.ts'
+import { ruleOf } from '../domain/mapping/carried.ts'
+import { monotonicMs, now } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import { durationMs } from '../platform/duration.ts'
 import { messageOf } from '../platform/logger.ts'
-import { fullStep } from './full-pass.ts'
+import { forecast } from './forecast.ts'
+import type { Forecast } from './forecast.ts'
+import { beginWalk, fullStep, hasRoom } from './full-pass.ts'
+import { SHARE, pause } from './pace.ts'
 import type { Pace } from './pace.ts'
-import { SHARE } from './pace.ts'
 import { passOver } from './pass.ts'
-import { finishPortal, renewPortal } from './sql/portal.ts'
-import type { Claimed, Left } from './sql/portal.ts'
-import { forgetEnded } from './sql/standing.ts'
+import { finishPortal, renewPortal, saveWalk } from './sql/portal.ts'
+import type { Claimed, Left, Walk } from './sql/portal.ts'
+import { countBackfill, forgetEnded } from './sql/standing.ts'
 import { PassFailed, noCounts } from './work.ts'
 import type { Counts, Work } from './work.ts'
 
@@ -25,13 +28,16 @@ export const LEASE_MS = 60_000
 /** How a visit to a portal ended. `lost`: another process took it over, or this one is stopping; nothing is missed by that. */
 export interface Visited { readonly portal: string, readonly result: 'done' | 'failed' | 'lost', readonly code: string | null, readonly counts: Counts }
 
-export interface VisitDeps extends Omit<Work, 'turn' | 'portal'> {
+export interface VisitDeps extends Omit<Work, 'turn' | 'portal' | 'counts'> {
   readonly owner: string
   readonly pace: Pace
   readonly perSecond: number
   readonly times: SweepTimes
-  /** Whether the full pass is done to its end in this visit. */
+  /** Whether the full pass is done to its end in this visit, and whether a person vouches for what it does not find. */
   readonly full: boolean
+  readonly trusted: boolean
+  /** Hears how far the full pass is, after each step. */
+  readonly told: (portal: string, forecast: Forecast) => void
 }
 
 /** Sweeps a claimed portal once: what changed, and when it is due, a part of the full pass. Lets go of the portal. Never throws for the portal's failures. */
@@ -40,14 +46,15 @@ export async function visit (claimed: Claimed, deps: VisitDeps): Promise<Visited
   const { pool, owner, times, telemetry, logger } = deps
   const counts = noCounts()
   const end = (result: Visited['result'], code: string | null = null): Visited => {
+    const changes = counts.signalled + counts.backfilled + counts.deleted
     telemetry.passes.inc({ portal, result })
-    logger.log(result === 'failed' ? 'warning' : counts.signalled + counts.deleted > 0 ? 'info' : 'debug', 'portal_swept', { portal, status: result, code, count: counts.signalled + counts.deleted })
+    logger.log(result === 'failed' ? 'warning' : changes > 0 ? 'info' : 'debug', 'portal_swept', { portal, status: result, code, count: changes })
     return { portal, result, code, counts }
   }
-  const left: { -readonly [K in keyof Left]: Left[K] } = { nextInMs: times.everyMs }
+  const left: Leaving = { nextInMs: times.everyMs }
   let failed: PassFailed | undefined
   try {
-    await sweep(claimed, { ...deps, portal, turn: turnOf(portal, deps) }, { deps, counts, left })
+    await sweep(claimed, { work: { ...deps, portal, counts, turn: turnOf(portal, deps) }, deps, left })
   } catch (error) {
     if (error instanceof PassFailed) failed = error
     else {
@@ -65,21 +72,57 @@ export async function visit (claimed: Claimed, deps: VisitDeps): Promise<Visited
   return end(mine ? 'done' : 'lost')
 }
 
-async function sweep (claimed: Claimed, work: Work, { deps, counts, left }: { deps: VisitDeps, counts: Counts, left: { -readonly [K in keyof Left]: Left[K] } }): Promise<void> {
-  await forgetEnded(work.pool, work.portal)
-  left.cursorAt = await passOver(work, claimed.cursorAt, counts)
-  if (!claimed.fullDue && !deps.full) return
-  let after: bigint | null = deps.full ? 0n : claimed.fullAfter ?? 0n
-  for (let step = 0; after !== null && (deps.full || step < stepsOf(deps)); step += 1) {
-    after = await fullStep(work, after, counts)
-    left.fullAfter = after
+type Leaving = { -readonly [K in keyof Left]: Left[K] }
+
+async function sweep (claimed: Claimed, { work, deps, left }: { work: Work, deps: VisitDeps, left: Leaving }): Promise<void> {
+  const { portal } = claimed
+  let { cursorAt, walk } = claimed
+  let passedAt = monotonicMs()
+  const byTime = async (): Promise<number> => {
+    passedAt = monotonicMs()
+    left.cursorAt = cursorAt = await passOver(work, cursorAt)
+    return work.parts.listFrom(cursorAt)
   }
-  if (after === null) left.fullInMs = deps.times.fullEveryMs
+  const goOn = async (next: Walk): Promise<void> => {
+    if (!await saveWalk(work.pool, { portal, owner: deps.owner }, { walk: next, fullInMs: deps.times.fullEveryMs })) throw new LeaseLost(`the sweep of ${portal} was taken over`)
+    walk = next
+    await tellForecast(deps, portal, walk)
+  }
+  await forgetEnded(work.pool, portal)
+  await tellForecast(deps, portal, walk)
+  let from = await byTime()
+  if (!claimed.fullDue && !deps.full) return
+  // A whole pass that somebody asks for begins anew, but the first one, which may take hours, goes on.
+  if (walk.after === null || (deps.full && walk.endedBefore)) await goOn(await beginWalk(work, walk))
+  for (let steps = stepsOf(deps); walk.after !== null && (deps.full || steps > 0); steps -= 1) {
+    // However long the whole pass takes, changes are found as soon as ever.
+    if (monotonicMs() - passedAt >= deps.times.everyMs) from = await byTime()
+    if (await hasRoom(work)) await goOn(await fullStep(work, { ...walk, after: walk.after }, { from, trusted: deps.trusted }))
+    else if (deps.full) await rest({ portal, owner: deps.owner }, deps)
+    else return
+  }
+}
+
+const REST_MS = 1000
+
+/** Waits for the dispatcher to end some of the backfill, without letting go of the portal. */
+async function rest (mine: { portal: string, owner: string }, { pool, signal }: VisitDeps): Promise<void> {
+  await pause(REST_MS, signal)
+  if (!await renewPortal(pool, { ...mine, ttlMs: LEASE_MS })) throw new LeaseLost(`the sweep of ${mine.portal} was taken over`)
+}
+
+async function tellForecast ({ pool, telemetry, told }: VisitDeps, portal: string, walk: Walk): Promise<void> {
+  if (walk.beganAt === null) return
+  const state = forecast(walk, await countBackfill(pool, portal), now())
+  for (const deals of ['total', 'listed', 'signalled', 'ended'] as const) telemetry.full.set({ portal, deals }, state[deals] ?? NaN)
+  telemetry.eta.set({ portal }, state.etaSeconds ?? NaN)
+  told(portal, state)
 }
 
 /** How many steps of the full pass go into one period beside the pass itself, so that this is never late for that. */
-function stepsOf ({ times, perSecond }: VisitDeps): number {
-  return Math.max(1, Math.floor(times.everyMs / 1000 * perSecond * SHARE) - 1)
+function stepsOf ({ times, perSecond, route }: VisitDeps): number {
+  const cost = ruleOf(route.mapping, 'contact') === null && ruleOf(route.mapping, 'company') === null ? 1 : 2
+  return Math.max(1, Math.floor((times.everyMs / 1000 * perSecond * SHARE - 1) / cost))
 }
 
 class LeaseLost extends Error {}

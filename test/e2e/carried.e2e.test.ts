@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { doubledAdds, overlappingWrites, refusedRequests } from '../../simulator/oracle.ts'
+import { NODE_FLAGS } from '../../src/platform/node-flags.ts'
 import { eventually } from '../support/eventually.ts'
 import { startSystem } from '../support/system.ts'
 
 const [CONTACT, COMPANY] = [3, 4] as const
+const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 const PARTNER = new URL('../../mapping/partner.yaml', import.meta.url)
 
 test('contacts and companies go with their deals, one of each however many deals share it, on real parts', async (t) => {
@@ -41,6 +46,24 @@ test('contacts and companies go with their deals, one of each however many deals
     // Whose contact came first made the record; the other one's was recognised and never writes it.
     await eventually(() => copy(`acme:${deals[0]}`)?.['TITLE'] === 'changed', { deadlineMs: 20_000 })
     assert.equal([...main.store.all(CONTACT).values()][0]?.['LAST_NAME'], origin === `acme:${contact}` ? 'Smith-Jones' : 'Smith')
+  })
+  await t.test('a contact and a company that change alone follow by the full pass', async () => {
+    acme.store.update(COMPANY, company, { TITLE: 'Works and Sons' }, 1)
+    const made = [...main.store.all(CONTACT).values()][0]?.['ORIGIN_ID'] === `acme:${contact}`
+    if (made) acme.store.update(CONTACT, contact, { LAST_NAME: 'Jones' }, 1)
+    const { signals } = await system.summary()
+    const run = async (): Promise<unknown> => {
+      const { stdout } = await promisify(execFile)(process.execPath, [...NODE_FLAGS, CLI, 'sweep', 'run', '--config', system.config, '--portal', 'acme', '--full', '--json'])
+      const [told] = (JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { portals: Record<string, unknown>[] }).portals
+      return told?.['result'] === 'done' && told
+    }
+    await eventually(run, { deadlineMs: 60_000 })
+    await eventually(() => [...main.store.all(COMPANY).values()][0]?.['TITLE'] === 'Works and Sons', { deadlineMs: 30_000 })
+    if (made) await eventually(() => [...main.store.all(CONTACT).values()][0]?.['LAST_NAME'] === 'Jones', { deadlineMs: 30_000 })
+    const settled = await system.settled(signals + 1)
+    assert.ok(settled.signals - signals <= 2, 'one deal for each of the two records')
+    await eventually(run, { deadlineMs: 60_000 })
+    assert.equal((await system.summary()).signals, settled.signals, 'and what was brought along is not found again')
   })
   await t.test('nothing was added twice, no two writes met, and the budget refused nothing', () => {
     const record = main.journal()

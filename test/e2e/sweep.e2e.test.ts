@@ -73,3 +73,28 @@ test('`sweep run` does one pass now, says what it counted, and goes on at the cu
   assert.deepEqual(told(await sweep('--portal', 'acme', '--full')), [['acme', 'done', 0, 1]])
   await eventually(async () => (await system.deal('acme', id))?.state === 'deleted', { deadlineMs: 30_000 })
 })
+
+test('what a portal held before dealbridge came is backfilled, told how far it is, and a withdrawn right closes none of it', { timeout: 240_000 }, async (t) => {
+  const system = await startSystem(t, { source: { webhooks: [], limits: { per_second: 200, burst: 2000 } }, target: { limits: { per_second: 200, burst: 2000 } } })
+  const acme = system.simulator.portal('acme')
+  const before = Math.floor(Date.now() / 1000) * 1000 - 3_600_000
+  const ids = Array.from({ length: 70 }, (_, i) => acme.create({ TITLE: `old ${i}`, CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', CURRENCY_ID: 'RUB' }))
+  for (const id of ids) acme.store.all(2).set(id, { ...acme.store.get(2, id), DATE_CREATE: before, DATE_MODIFY: before })
+  await system.run('all')
+  await eventually(async () => (await system.summary()).ends['applied'] === 70, { deadlineMs: 60_000 })
+  const timeline = JSON.stringify(await system.get(`/v1/deals/acme/${ids[0]}/timeline`))
+  assert.match(timeline, /backfill/)
+  await eventually(async () => /^dealbridge_sweep_full_pass_deals\{portal="acme",deals="listed"\} 70$/m.test(await (await fetch(`http://127.0.0.1:${system.admin + 1}/metrics`)).text()), { deadlineMs: 30_000 })
+  for (const id of ids) acme.hide(id)
+  const sweep = async (...more: string[]): Promise<{ code: number, absent: unknown, said: string }> => {
+    const out = await promisify(execFile)(process.execPath, [...NODE_FLAGS, CLI, 'sweep', 'run', '--config', system.config, '--portal', 'acme', '--full', '--json', ...more])
+      .then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }), (error: unknown) => error as { code: number, stdout: string, stderr: string })
+    const { portals: [told] } = JSON.parse(out.stdout.trim().split('\n').at(-1) ?? '') as { portals: Record<string, unknown>[] }
+    return told?.['result'] === 'busy' ? await sweep(...more) : { code: out.code, absent: told?.['absent'], said: out.stderr }
+  }
+  const refused = await sweep()
+  assert.deepEqual([refused.code, refused.absent], [3, 70])
+  assert.match(refused.said, /--full --yes/)
+  assert.equal((await system.summary()).signals, 70)
+  assert.equal(system.simulator.portal('main').deals().filter(deal => deal['STAGE_ID'] === 'LOSE').length, 0)
+})

@@ -223,7 +223,7 @@ function createWorld (stage: Stage, scenario: Scenario, seed: number, bug: World
   async function signal (dealId: string, channel: 'webhook' | 'sweep'): Promise<void> {
     const { offset } = await time.as(null, () => log.append(signalOf(dealId, { portal: PORTAL, channel, receivedAt: time.nowMs() })))
     signals.set(dealId, (signals.get(dealId) ?? 0) + 1)
-    if (channel === 'sweep') await noteSignalled(stage.admin, PORTAL, [{ dealId, offset }])
+    if (channel === 'sweep') await noteSignalled(stage.admin, PORTAL, [{ dealId, offset, backfill: false }])
     say(`${channel}: ${dealId} may have changed`)
   }
 

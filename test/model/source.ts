@@ -52,9 +52,11 @@ export function answerReads (source: Source, commands: ReadonlyMap<string, Comma
 export function openClient (name: string, own: Pick<PortalClient, 'batch' | 'call'>): PortalClient {
   return {
     name,
-    limiter: { slot: () => Promise.resolve({ notAfter: Infinity }), refused: () => Promise.resolve(), mode: () => 'shared' },
+    limiter: { slot: () => Promise.resolve({ notAfter: Infinity }), refused: () => Promise.resolve(), beat: () => Promise.resolve(), mode: () => 'shared' },
     breakerState: () => 'closed',
     heldMs: () => 0,
+    room: () => Infinity,
+    begin: () => () => undefined,
     ...own
   }
 }

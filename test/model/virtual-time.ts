@@ -79,18 +79,12 @@ export function startVirtualTime (clock: Pool): VirtualTime {
   }
 }
 
-/**
- * Puts a `now()` before the database's own: every statement of the product then reads the virtual clock, on new connections.
- * `virtual.attempt` remembers whose each attempt was, for the planted bug that settles by the deal.
- */
+/** Puts a `now()` before the database's own: every statement of the product then reads the virtual clock, on new connections. */
 export async function prepareDatabase (pool: Pool): Promise<void> {
   await pool.query(`
     create schema virtual;
     create table virtual.clock (at timestamptz not null);
     insert into virtual.clock values (to_timestamp(${BEGIN_MS} / 1000.0));
     create function virtual.now() returns timestamptz language sql stable as 'select at from virtual.clock';
-    create table virtual.attempt (attempt_id text primary key, deal_id text not null);
-    create function virtual.note_attempt() returns trigger language plpgsql as 'begin insert into virtual.attempt values (new.attempt_id, new.deal_id) on conflict do nothing; return new; end';
-    create trigger note_attempt after update on dispatch.work for each row when (new.attempt_id is not null) execute function virtual.note_attempt();
     do $$ begin execute format('alter database %I set search_path = virtual, pg_catalog, public', current_database()); end $$`)
 }

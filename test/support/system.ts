@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -51,6 +51,8 @@ export interface System {
   run (...names: string[]): Promise<ChildProcess>
   /** Starts processes and waits for nothing. */
   begin (...names: string[]): Program
+  /** The same beside others of their kind: with admin ports of their own. */
+  beginMore (adminBase: number, ...names: string[]): Program
   /** Waits until every signal has its end and gives the summary. */
   settled (signals: number, deadlineMs?: number): Promise<Summary>
   restartParts (): Promise<void>
@@ -95,6 +97,11 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
     deal: async (portal, id) => await get(`/v1/deals/${portal}/${id}`) as Deal | undefined,
     admin,
     begin: (...names) => beginProcesses(t, [...names, '--config', config]),
+    beginMore (adminBase, ...names) {
+      const own = path.join(dir, `dealbridge-${adminBase}.json`)
+      writeFileSync(own, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')) as object, admin: { port_base: adminBase } }))
+      return beginProcesses(t, [...names, '--config', own])
+    },
     run: async (...names) => {
       const program = beginProcesses(t, [...names, '--config', config])
       await program.ready()

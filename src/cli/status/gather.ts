@@ -1,6 +1,9 @@
 import { readBudget } from '../../bitrix24/budget.ts'
 import type { BudgetLevel } from '../../bitrix24/budget.ts'
+import { forecast } from '../../domain/schedule/forecast.ts'
+import type { Forecast } from '../../domain/schedule/forecast.ts'
 import type { EventLog } from '../../eventlog/port.ts'
+import { now } from '../../platform/clock.ts'
 import { createRedis } from '../../platform/redis.ts'
 import type { Redis } from '../../platform/redis.ts'
 import { countParked } from '../../projections/attention/read.ts'
@@ -8,6 +11,8 @@ import { countStates, sumByPortal } from '../../projections/deal/read.ts'
 import type { DealState, PortalSums } from '../../projections/deal/read.ts'
 import { readLag } from '../../projections/read.ts'
 import type { Lag } from '../../projections/read.ts'
+import { paceByPortal } from '../../projections/transfer/read.ts'
+import type { Pace } from '../../projections/transfer/read.ts'
 import { withLog } from '../with-parts.ts'
 import type { Parts } from '../with-parts.ts'
 
@@ -16,6 +21,8 @@ export interface Status {
   readonly sums: readonly PortalSums[] | null
   readonly states: ReadonlyMap<DealState, bigint> | null
   readonly parked: readonly { readonly reason: string, readonly deals: bigint }[] | null
+  /** Of each portal with an open deal: how many such deals, and when they clear at the pace of the last two minutes. */
+  readonly backlog: readonly { readonly portal: string, readonly deals: bigint, readonly forecast: Forecast }[] | null
   readonly lag: Lag | null
   readonly budget: ReadonlyMap<string, BudgetLevel | null> | null
   readonly away: readonly ('kafka' | 'postgres' | 'redis')[]
@@ -26,14 +33,23 @@ const PATIENCE_MS = 8_000
 /** Asks every part at the same time, and no part longer than eight seconds. */
 export async function gather (parts: Parts): Promise<Status> {
   const { pool, config } = parts
-  const read = answer(async () => ({ sums: await sumByPortal(pool, null), states: await countStates(pool), parked: await countParked(pool) }))
+  const read = answer(async () => ({ sums: await sumByPortal(pool, null), paces: await paceByPortal(pool, null), states: await countStates(pool), parked: await countParked(pool) }))
   const ends = answer(() => withLog(parts, async log => new Map([['deal-signals', await log.ends('deal-signals')], ['deal-transfers', await log.ends('deal-transfers')]] as const)))
-  const budget = answer(() => withRedis(parts, async redis => new Map(await Promise.all(config.portals.map(async ({ name }) => [name, await readBudget(redis, { portal: name, address: 'default' })] as const)))))
+  const budget = answer(() => withRedis(parts, async redis => new Map(await Promise.all(config.portals.map(async ({ name }) => [name, await readBudget(redis, { portal: name, address: config.egress_address })] as const)))))
   const [models, log, levels] = await Promise.all([read, ends, budget])
   const behind: Pick<EventLog, 'ends'> = { ends: topic => Promise.resolve(log?.get(topic) ?? new Map<number, bigint>()) }
   const lag = models === null || log === null ? null : await answer(() => readLag(behind, pool))
   const away = ([['postgres', models], ['kafka', log], ['redis', levels]] as const).flatMap(([name, found]) => found === null ? [name] : [])
-  return { sums: models?.sums ?? null, states: models?.states ?? null, parked: models?.parked ?? null, lag, budget: levels, away }
+  return {
+    sums: models?.sums ?? null, backlog: models === null ? null : backlogOf(models.sums, models.paces), states: models?.states ?? null, parked: models?.parked ?? null, lag, budget: levels, away
+  }
+}
+
+function backlogOf (sums: readonly PortalSums[], paces: readonly Pace[]): NonNullable<Status['backlog']> {
+  return sums.filter(row => row.backlog > 0n).map(({ portal, backlog }) => {
+    const pace = paces.find(each => each.portal === portal)
+    return { portal, deals: backlog, forecast: forecast({ open: Number(backlog), ended: pace?.ended ?? 0, overMs: pace?.overMs ?? 1 }, now()) }
+  })
 }
 
 async function answer<T> (ask: () => Promise<T>): Promise<T | null> {

@@ -1,4 +1,6 @@
 import type { BudgetLevel } from '../../bitrix24/budget.ts'
+import type { Forecast } from '../../domain/schedule/forecast.ts'
+import { now } from '../../platform/clock.ts'
 import type { DealState, PortalSums } from '../../projections/deal/read.ts'
 import type { Status } from './gather.ts'
 
@@ -12,12 +14,13 @@ const AWAY = {
 } as const
 
 /** The screen for a person, a line each. */
-export function linesOfStatus (status: Status): string[] {
-  const { sums, states, parked, lag, budget, away } = status
+export function linesOfStatus (status: Status, nowMs: number = now()): string[] {
+  const { sums, states, parked, backlog, lag, budget, away } = status
   return [
     ...sums === null ? [] : [line('Signals', signals(sums))],
     ...states === null ? [] : [line('Deals', STATES.map(state => `${states.get(state) ?? 0n} ${state}`).join(', '))],
     ...parked === null || parked.length === 0 ? [] : [line('Parked', `${parked.map(({ reason, deals }) => `${deals} ${reason}`).join(', ')}; see dealbridge parked list`)],
+    ...backlog === null ? [] : backlog.map(({ portal, deals, forecast }, i) => line(i === 0 ? 'Backlog' : '', `${portal}: ${deals} ${deals === 1n ? 'deal' : 'deals'}, ${clearing(forecast, nowMs)}`)),
     ...lag === null ? [] : [line('Lag', behind(lag))],
     ...budget === null ? [] : [...budget].map(([portal, level], i) => line(i === 0 ? 'Budget' : '', `${portal}: ${level === null ? 'not used yet' : budgetOf(level)}`)),
     ...away.map((name, i) => line(i === 0 ? 'Away' : '', AWAY[name]))
@@ -25,13 +28,14 @@ export function linesOfStatus (status: Status): string[] {
 }
 
 /** The same as one JSON object: null for what is not known, and `away` names the parts that did not answer. */
-export function jsonOfStatus ({ sums, states, parked, lag, budget, away }: Status): object {
+export function jsonOfStatus ({ sums, states, parked, backlog, lag, budget, away }: Status): object {
   return {
     signals: sums === null ? null : total(sums, 'signals'),
     open: sums === null ? null : total(sums, 'open'),
     ends: sums === null ? null : Object.fromEntries(ENDS.map(end => [end, total(sums, end)])),
     ...Object.fromEntries(STATES.map(state => [state, states === null ? null : Number(states.get(state) ?? 0n)])),
     reasons: parked === null ? null : Object.fromEntries(parked.map(({ reason, deals }) => [reason, Number(deals)])),
+    backlog: backlog === null ? null : Object.fromEntries(backlog.map(({ portal, deals, forecast }) => [portal, { deals: Number(deals), clears_at: forecast.kind === 'clears' ? new Date(forecast.at).toISOString() : null }])),
     lag: lag === null ? null : { signals: Number(lag.signals), transfers: Number(lag.transfers) },
     budget: budget === null ? null : Object.fromEntries(budget),
     away
@@ -41,6 +45,15 @@ export function jsonOfStatus ({ sums, states, parked, lag, budget, away }: Statu
 function signals (sums: readonly PortalSums[]): string {
   const ended = ENDS.map(end => `${total(sums, end)} ${end}`).join(', ')
   return `${total(sums, 'signals')}: ${total(sums, 'open')} open, ${ended}`
+}
+
+/** In the time zone of this machine, with the date when that is not today's. */
+function clearing (forecast: Forecast, nowMs: number): string {
+  if (forecast.kind !== 'clears') return 'none of which came to an end in the last two minutes: no forecast'
+  const [at, today] = [new Date(forecast.at), new Date(nowMs)]
+  const two = (part: number): string => String(part).padStart(2, '0')
+  const date = at.toDateString() === today.toDateString() ? '' : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `
+  return `clears at ${date}${two(at.getHours())}:${two(at.getMinutes())}`
 }
 
 function behind ({ signals: unseen, transfers }: NonNullable<Status['lag']>): string {

@@ -58,7 +58,7 @@ export async function settleEnds (db: Queryable, ends: readonly EndSettlement[])
   return new Set(rows.map(row => row.attempt_id))
 }
 
-/** Puts deals back to wait. Gives the attempt ids whose row stood. */
+/** Puts deals back to wait; one that failed waits in the lane of retries, unless its own comes later. Gives the attempt ids whose row stood. */
 export async function settleAgain (db: Queryable, again: readonly AgainSettlement[]): Promise<Set<string>> {
   if (again.length === 0) return new Set()
   const { rows } = await db.query<{ attempt_id: string }>({
@@ -66,6 +66,7 @@ export async function settleAgain (db: Queryable, again: readonly AgainSettlemen
     text: `
       update dispatch.work w
       set status = s.status, due_at = now() + s.delay * interval '1 millisecond', tries = s.tries, reason = s.reason,
+        lane = case when s.status = 'deferred' then greatest(w.lane, 1) else w.lane end,
         intent_state = null, intent_kind = null, intent_epoch = null, link = case when s.keep_link then w.link else s.link end, attempt_id = null
       from unnest($1::text[], $2::text[], $3::float8[], $4::integer[], $5::boolean[], $6::text[], $7::text[])
         as s (attempt_id, status, delay, tries, keep_link, link, reason)

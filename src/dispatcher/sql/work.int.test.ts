@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { freshDatabase } from '../../../test/support/services.ts'
+import { LANES } from '../../domain/schedule/lane.ts'
+import type { Lane } from '../../domain/schedule/lane.ts'
+import { NO_CREDIT, shareOut } from '../../domain/schedule/share.ts'
 import { createLogger } from '../../platform/logger.ts'
 import { migrate } from '../../platform/migrations.ts'
-import { createPool } from '../../platform/postgres.ts'
+import { createPool, inTransaction } from '../../platform/postgres.ts'
 import type { Pool } from '../../platform/postgres.ts'
 import type { Claim, Planned } from '../work.ts'
-import { claimDue, freeOrphans } from './claim.ts'
+import { CLAIM_DUE, COUNT_DUE, claimDue, countDue, freeFormer, freeOrphans } from './claim.ts'
 import { noteSignals } from './inbox.ts'
 import { commitIntents, markUnknown, openIntents } from './intent.ts'
 import { markSuspect, settleAgain, settleEnds } from './settle.ts'
@@ -16,8 +19,12 @@ import type { EndSettlement } from './settle.ts'
 const MIGRATIONS = fileURLToPath(new URL('../../../migrations/', import.meta.url))
 const TARGET = 'main'
 
-const signal = (pool: Pool, offset: bigint, dealId = '1', portal = 'acme'): Promise<void> => noteSignals(pool, [{ portal, dealId, target: TARGET, count: 1, lastOffset: offset, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e' }])
-const claim = (pool: Pool, epoch = 1, limit = 50): Promise<Claim[]> => claimDue(pool, { target: TARGET, epoch, limit, stopped: [] })
+const signal = (pool: Pool, offset: bigint, dealId = '1', portal = 'acme'): Promise<void> => noteSignals(pool, [{ portal, dealId, target: TARGET, lane: 'live', count: 1, lastOffset: offset, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e' }])
+async function claim (pool: Pool, epoch = 1, limit = 50): Promise<Claim[]> {
+  await freeFormer(pool, { target: TARGET, epoch })
+  const { takes } = shareOut(await countDue(pool, { target: TARGET, most: limit, stopped: [] }), { deals: limit, quotas: new Map(), credit: NO_CREDIT })
+  return await claimDue(pool, { target: TARGET, epoch, takes })
+}
 const setEpoch = (pool: Pool, epoch: number): Promise<unknown> => pool.query('insert into dispatch.lease (target, epoch, owner, expires_at) values ($1, $2, \'me\', now() + interval \'1 hour\') on conflict (target) do update set epoch = excluded.epoch', [TARGET, epoch])
 const planned = (of: Claim): Planned => ({ claim: of, write: { kind: 'create', fields: {}, createdOnly: {}, originId: 'acme:1' }, state: { snapshot: '{}', sourceModifiedAt: 5, sourceHash: 'h', title: '', stage: '' }, version: { modifiedAt: 5, hash: 'h' }, fieldsHash: 'fh', mappingVersion: 1, startedAt: 0 })
 const end = (of: Claim): EndSettlement => ({ kind: 'end', attemptId: of.attemptId, status: 'idle', coveredOffset: of.coveredOffset, coveredCount: of.coveredCount, link: '77', writtenHash: 'fh', modifiedAt: 5, hash: 'h', reason: null })
@@ -117,7 +124,7 @@ test('the work table keeps the rules of the transfer', async (t) => {
       assert.deepEqual([(await row(pool))['status'], (await row(pool))['written_hash']], ['waiting', null])
     })
     await t.test('a skip stands for a parked deal alone: not for a change that waits already, nor for one that comes after it', async () => {
-      const skip = (offset: bigint): Promise<void> => noteSignals(pool, [{ portal: 'acme', dealId: '1', target: TARGET, count: 1, lastOffset: offset, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e', wish: { hold: false, skip: true } }])
+      const skip = (offset: bigint): Promise<void> => noteSignals(pool, [{ portal: 'acme', dealId: '1', target: TARGET, lane: 'live', count: 1, lastOffset: offset, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e', wish: { hold: false, skip: true } }])
       const park = async (): Promise<void> => { await settleEnds(pool, [{ ...end(await first(pool)), status: 'parked' }]) }
       const standing = async (): Promise<unknown> => (await first(pool)).standing
       for (const [steps, wanted] of [[[skip], 'skipped'], [[skip, skip], 'skipped'], [[signal, skip], null], [[skip, signal], null]] as const) {
@@ -143,7 +150,68 @@ test('the work table keeps the rules of the transfer', async (t) => {
       assert.ok(picked.some(c => c.portal === 'quiet'))
       assert.equal(picked.length, 4)
     })
+    await t.test('a better signal lifts a deal that waits or is in hand, a worse one leaves it, and a deal at rest takes that of its signal', async () => {
+      const noted = (lane: Lane, offset: bigint): Promise<void> => noteSignals(pool, [{ portal: 'acme', dealId: '1', target: TARGET, lane, count: 1, lastOffset: offset, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e' }])
+      const lane = async (): Promise<Lane | undefined> => LANES[(await row(pool))['lane'] as number]
+      await clean()
+      await noted('backfill', 1n)
+      assert.equal(await lane(), 'backfill')
+      await noted('repair', 2n)
+      await noted('backfill', 3n)
+      assert.equal(await lane(), 'repair')
+      const claimed = await first(pool)
+      assert.equal(claimed.lane, 'repair')
+      await noted('live', 4n)
+      assert.equal(await lane(), 'live')
+      await settleEnds(pool, [end(claimed)])
+      await settleEnds(pool, [end(await first(pool))])
+      await noted('backfill', 5n)
+      assert.equal(await lane(), 'backfill')
+    })
+    await t.test('a live deal that failed waits with the retries, one of a backfill where it was', async () => {
+      for (const [before, after] of [['live', 'retry'], ['repair', 'repair'], ['backfill', 'backfill']] as const) {
+        await clean()
+        await noteSignals(pool, [{ portal: 'acme', dealId: '1', target: TARGET, lane: before, count: 1, lastOffset: 1n, firstReceivedAt: 1000, correlationId: 'c', causationId: 'e' }])
+        const claimed = await first(pool)
+        await settleAgain(pool, [{ kind: 'again', attemptId: claimed.attemptId, status: 'deferred', delayMs: 0, tries: 1, reason: null }])
+        assert.equal(LANES[(await row(pool))['lane'] as number], after)
+      }
+    })
+    await t.test('with 100,000 open deals of 20 portals a pick of 50 looks at what it counts and picks, not at what waits', async () => {
+      await clean()
+      await pool.query(`
+        insert into dispatch.work (portal, deal_id, target, status, lane, last_offset, signal_count, due_at)
+        select 'p' || i % 20, i::text, $1, 'waiting', (i / 20) % 4, i, 1, now() - interval '1 hour' from generate_series(1, 100000) as i`, [TARGET])
+      await pool.query('analyze dispatch.work')
+      const counted = await rowsRead(pool, COUNT_DUE, [TARGET, 50, []])
+      // 80 pairs of lane and portal: one jump and at most 50 counted for each.
+      assert.ok(counted <= 80 * 53, `${counted} rows were read to count`)
+      const { takes } = shareOut(await countDue(pool, { target: TARGET, most: 50, stopped: [] }), { deals: 50, quotas: new Map(), credit: NO_CREDIT })
+      const claimed = await rowsRead(pool, CLAIM_DUE, [TARGET, 1, takes.map(take => LANES.indexOf(take.lane)), takes.map(take => take.portal), takes.map(take => take.deals)])
+      assert.ok(claimed <= 50 * 4, `${claimed} rows were read to claim`)
+      await pool.query('drop index dispatch.work_pick')
+      const planted = await rowsRead(pool, COUNT_DUE, [TARGET, 50, []])
+      assert.ok(planted > 80 * 53, `planted bug: without the index ${planted} rows are read, and it was not caught`)
+    })
   } finally {
     await pool.end()
   }
 })
+
+/** How many rows a statement's plan read from tables and indexes; the statement is run and taken back. */
+async function rowsRead (pool: Pool, text: string, values: unknown[]): Promise<number> {
+  return await inTransaction(pool, async (db) => {
+    const { rows } = await db.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(`explain (analyze, format json) ${text}`, values)
+    await db.query('rollback; begin')
+    return scanned(rows[0]?.['QUERY PLAN'][0].Plan)
+  })
+}
+
+interface PlanNode { readonly 'Node Type': string, readonly 'Actual Rows': number, readonly 'Actual Loops': number, readonly 'Rows Removed by Filter'?: number, readonly Plans?: readonly PlanNode[] }
+
+function scanned (node: PlanNode | undefined): number {
+  if (node === undefined) return 0
+  const below = (node.Plans ?? []).reduce((sum, each) => sum + scanned(each), 0)
+  const isTable = /^(Seq|Index|Index Only|Bitmap Heap|Tid) Scan$/.test(node['Node Type'])
+  return below + (isTable ? (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'] : 0)
+}

@@ -76,6 +76,8 @@ export interface PortalSums {
   readonly parked: bigint
   readonly deferred: bigint
   readonly unknown: bigint
+  /** Deals with a signal that has no end yet. */
+  readonly backlog: bigint
 }
 
 /** Per portal: how many signals there are and how they ended (one statement, so that the sums hold), and what waits. */
@@ -83,7 +85,8 @@ export async function sumByPortal (db: Queryable, portal: string | null): Promis
   const { rows } = await db.query<PortalSums>(`
     select portal, sum(greatest(signals_seen, ended))::bigint as signals, sum(open)::bigint as open, sum(applied)::bigint as applied,
       sum(unchanged)::bigint as unchanged, sum(superseded)::bigint as superseded, sum(skipped)::bigint as skipped,
-      sum(parked)::bigint as parked, count(*) filter (where state = 'deferred') as deferred, count(*) filter (where state = 'unknown') as unknown
+      sum(parked)::bigint as parked, count(*) filter (where state = 'deferred') as deferred, count(*) filter (where state = 'unknown') as unknown,
+      count(*) filter (where open > 0) as backlog
     from read_v1.deal where $1::text is null or portal = $1 group by portal order by portal`, [portal])
   return rows
 }
@@ -102,16 +105,22 @@ export async function findLanded (db: Queryable, portal: string, dealId: string,
   return { ended: rows[0]?.ended ?? false, targetDealId: rows[0]?.target_deal_id ?? null }
 }
 
-/**
- * Ids of a portal's deals that stand as landed, skipped or parked, by number, above `after`: those whose deletion nobody would
- * notice. A deal that is open is read anyway; one that we may not read is missing in every list; an id of over 18 digits is left out.
- */
-export async function pageLiveIds (db: Queryable, portal: string, page: { after: bigint, limit: number }): Promise<string[]> {
+// A deal that is open is read anyway; one that we may not read is missing in every list; an id of over 18 digits is left out.
+const LIVE = `portal = $1 and read_v1.id_number(deal_id) is not null and state in ('landed', 'skipped', 'parked') and reason is distinct from 'source_unreadable'`
+
+/** Ids of a portal's deals that stand as landed, skipped or parked, by number, above `after` up to `upTo` (null: all): those whose deletion nobody would notice. */
+export async function pageLiveIds (db: Queryable, portal: string, page: { after: bigint, upTo: bigint | null, limit: number }): Promise<string[]> {
   const { rows } = await db.query<{ deal_id: string }>(`
     select deal_id from read_v1.deal
-    where portal = $1 and read_v1.id_number(deal_id) > $2 and state in ('landed', 'skipped', 'parked') and reason is distinct from 'source_unreadable'
-    order by read_v1.id_number(deal_id) limit $3`, [portal, page.after, page.limit])
+    where ${LIVE} and read_v1.id_number(deal_id) > $2 and ($3::bigint is null or read_v1.id_number(deal_id) <= $3)
+    order by read_v1.id_number(deal_id) limit $4`, [portal, page.after, page.upTo, page.limit])
   return rows.map(row => row.deal_id)
+}
+
+/** How many deals of a portal `pageLiveIds` would give. */
+export async function countLive (db: Queryable, portal: string): Promise<number> {
+  const { rows } = await db.query<{ live: bigint }>(`select count(*) as live from read_v1.deal where ${LIVE}`, [portal])
+  return Number(rows[0]?.live ?? 0)
 }
 
 /** Of the signals at these places, those that have their end, by the state of their deals now. */

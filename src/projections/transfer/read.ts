@@ -51,3 +51,16 @@ export async function pageTransfers (db: Queryable, filter: TransferFilter, page
     ...(page.mark ?? [null, null, null, null]), page.limit])
   return rows
 }
+
+/** How many attempts of a portal's deals came to an end lately, and over how many ms, counted from the first of them. */
+export interface Pace { readonly portal: string, readonly ended: number, readonly overMs: number }
+
+/** The pace of each portal over the last two minutes; a portal with no end in them is left out. */
+export async function paceByPortal (db: Queryable, portal: string | null): Promise<Pace[]> {
+  const { rows } = await db.query<{ portal: string, ended: number, over_ms: number }>(`
+    select portal, count(*)::integer as ended, (extract(epoch from now() - min(occurred_at)) * 1000)::float8 as over_ms
+    from read_v1.transfer
+    where ($1::text is null or portal = $1) and occurred_at > now() - interval '2 minutes' and outcome in ('succeeded', 'skipped', 'parked')
+    group by portal`, [portal])
+  return rows.map(row => ({ portal: row.portal, ended: row.ended, overMs: Math.max(1000, row.over_ms) }))
+}

@@ -14,6 +14,8 @@ interface Row {
   attempted_modified: bigint | null
   attempted_hash: string | null
   log_offset: bigint | null
+  backfill: boolean | null
+  linked: boolean
 }
 
 /**
@@ -23,14 +25,14 @@ interface Row {
 export async function readStandings (db: Queryable, portal: string, ids: readonly string[]): Promise<Map<string, Standing>> {
   const { rows } = await db.query<Row>(`
     select n.deal_id, w.status, w.last_offset, w.covered_offset, w.claim_offset, w.ended_modified, w.ended_hash,
-      w.attempted_modified, w.attempted_hash, s.log_offset
+      w.attempted_modified, w.attempted_hash, s.log_offset, s.backfill, w.link is not null as linked
     from unnest($2::text[]) as n (deal_id)
     left join dispatch.work w on w.portal = $1 and w.deal_id = n.deal_id
     left join sweep.signalled s on s.portal = $1 and s.deal_id = n.deal_id`, [portal, ids])
   return new Map(rows.map(row => [row.deal_id, {
     status: row.status, lastOffset: row.last_offset ?? UNKNOWN_DEAL.lastOffset, coveredOffset: row.covered_offset ?? UNKNOWN_DEAL.coveredOffset,
     claimOffset: row.claim_offset ?? UNKNOWN_DEAL.claimOffset, ended: version(row.ended_modified, row.ended_hash),
-    attempted: version(row.attempted_modified, row.attempted_hash), signalledOffset: row.log_offset
+    attempted: version(row.attempted_modified, row.attempted_hash), signalledOffset: row.log_offset, inBackfill: row.backfill ?? false, linked: row.linked
   }]))
 }
 
@@ -39,12 +41,20 @@ function version (modified: bigint | null, hash: string | null): Version | null 
 }
 
 /** Remembers signals of the sweep until the dispatcher has ended them. */
-export async function noteSignalled (db: Queryable, portal: string, signals: readonly { readonly dealId: string, readonly offset: bigint }[]): Promise<void> {
+export async function noteSignalled (db: Queryable, portal: string, signals: readonly { readonly dealId: string, readonly offset: bigint, readonly backfill: boolean }[]): Promise<void> {
   if (signals.length === 0) return
   await db.query(`
-    insert into sweep.signalled as s (portal, deal_id, log_offset) select $1, deal_id, log_offset from unnest($2::text[], $3::bigint[]) as n (deal_id, log_offset)
-    on conflict (portal, deal_id) do update set log_offset = greatest(s.log_offset, excluded.log_offset)`,
-  [portal, signals.map(s => s.dealId), signals.map(s => s.offset)])
+    insert into sweep.signalled as s (portal, deal_id, log_offset, backfill)
+    select $1, deal_id, log_offset, backfill from unnest($2::text[], $3::bigint[], $4::boolean[]) as n (deal_id, log_offset, backfill)
+    on conflict (portal, deal_id) do update
+    set log_offset = greatest(s.log_offset, excluded.log_offset), backfill = case when excluded.log_offset > s.log_offset then excluded.backfill else s.backfill end`,
+  [portal, signals.map(s => s.dealId), signals.map(s => s.offset), signals.map(s => s.backfill)])
+}
+
+/** How many signals of a portal's backfill have no end yet, as far as `forgetEnded` knows. */
+export async function countBackfill (db: Queryable, portal: string): Promise<number> {
+  const { rows } = await db.query<{ open: bigint }>('select count(*) as open from sweep.signalled where portal = $1 and backfill', [portal])
+  return Number(rows[0]?.open ?? 0)
 }
 
 /** Forgets the signals of a portal that have their end. */

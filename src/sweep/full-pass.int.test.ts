@@ -1,0 +1,278 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { HOUR, ROUTE, openSweep } from '../../test/support/sweep-room.ts'
+import type { SweepRoom } from '../../test/support/sweep-room.ts'
+import { hashOf } from '../platform/hash.ts'
+import { createRegistry } from '../platform/metrics.ts'
+import { walkDeals } from '../bitrix24/walk.ts'
+import { isBelievable } from './believable.ts'
+import { compare } from './compare.ts'
+import type { Forecast } from './forecast.ts'
+import type { SweepDeps } from './sweep.ts'
+import { createSweepTelemetry } from './telemetry.ts'
+import { PARTS } from './work.ts'
+
+const [DEAL, CONTACT] = [2, 3] as const
+
+/** A portal of the smallest plan, so that a visit does one step of its full pass; nothing waits for the pace. */
+const small = (room: SweepRoom, parts: SweepDeps['parts'] = {}): Partial<SweepDeps> => ({
+  portals: new Map([['p', { client: room.client, perSecond: 2, route: ROUTE }]]), times: { everyMs: 60_000, fullEveryMs: 24 * HOUR },
+  parts: { createPace: () => ({ take: () => Promise.resolve() }), ...parts }
+})
+
+/** A deal that is known and at rest, and then gets another sum without another modification time, as product rows do. */
+async function silentChange (t: TestContext, parts: SweepDeps['parts'] = {}): Promise<[byTime: number, byId: number]> {
+  const room = await openSweep(t)
+  const { at, pass, signals, end } = room
+  await pass()
+  const id = at.create({ TITLE: 'A', OPPORTUNITY: 1 })
+  await pass()
+  await end()
+  at.advance(HOUR)
+  await pass()
+  at.store.all(DEAL).set(id, { ...at.store.get(DEAL, id), OPPORTUNITY: 2 })
+  const before = (await signals()).length
+  await pass({ parts })
+  const byTime = (await signals()).length - before
+  await pass({ full: true, parts })
+  const found = (await signals()).slice(before + byTime)
+  assert.ok(found.every(signal => signal.channel === 'sweep' && signal.kind === 'updated'))
+  await end()
+  await pass({ full: true, parts })
+  assert.equal((await signals()).length, before + byTime + found.length, 'once it ended, it costs nothing')
+  return [byTime, found.length]
+}
+
+test('a change that leaves the modification time alone is found by the full pass, and not before', async (t) => {
+  assert.deepEqual(await silentChange(t), [0, 1])
+})
+
+test('planted bug: a comparison by time alone misses it', async (t) => {
+  assert.deepEqual(await silentChange(t, { compare: (listed, standing) => compare({ ...listed, hash: standing.ended?.hash ?? listed.hash }, standing) }), [0, 0])
+})
+
+test('deals deleted in the portal are signalled by the full pass alone, once, and no others', async (t) => {
+  const { at, pass, signals, end } = await openSweep(t)
+  await pass()
+  const [gone = 0] = Array.from({ length: 60 }, () => at.create({ TITLE: 'x' }))
+  await pass()
+  await end()
+  at.remove(gone)
+  assert.equal((await pass()).deleted, 0)
+  assert.deepEqual([(await pass({ full: true })).asked, (await pass({ full: true })).deleted], [59, 0], 'its signal is open')
+  assert.deepEqual((await signals()).filter(s => s.kind === 'deleted').map(s => [s.dealId, s.channel]), [[String(gone), 'sweep']])
+  await end()
+  assert.deepEqual([(await pass({ full: true })).asked, (await signals()).length], [59, 61])
+})
+
+test('a deal that the list did not show, but shows when it is asked for, is not signalled as deleted', async (t) => {
+  const { at, pool, pass, signals } = await openSweep(t, { switches: { list_lag_ms: 10_000 } })
+  await pass()
+  const id = at.create({ TITLE: 'made a moment ago' })
+  await pool.query(`insert into read_v1.deal (portal, deal_id, signals_seen, signal_received_at, status, ended, applied) values ('p', $1, 1, now(), 'landed', 1, 1)`, [String(id)])
+  const listed: number[] = []
+  const counts = await pass({ full: true, told: (_portal, { listed: so }) => { listed.push(so); if (listed.length === 2) at.advance(20_000) } })
+  assert.deepEqual([counts.asked, counts.deleted, await signals()], [0, 0, []])
+})
+
+/** Three deals at rest share a contact that dealbridge made, as `written` names it there; a fourth has one that was recognised: the deals that a full pass signals. */
+async function sharedContact (t: TestContext, written: string): Promise<string[]> {
+  const { at, pool, pass, signals, end } = await openSweep(t)
+  const [ann, bob] = ['Ann', 'Bob'].map(NAME => at.store.add(CONTACT, { NAME }, 1))
+  await pass()
+  const shared = [0, 1, 2].map(() => at.create({ TITLE: 'x', CONTACT_IDS: [ann] }))
+  at.create({ TITLE: 'y', CONTACT_IDS: [bob] })
+  await pass()
+  await end()
+  await pool.query(`update dispatch.work set link = '9' || deal_id`)
+  await pool.query(`
+    insert into dispatch.record (target, portal, kind, source_id, status, link, adopted, written_hash)
+    values ('main', 'p', 'contact', $1, 'idle', '900', false, $3), ('main', 'p', 'contact', $2, 'idle', '901', true, 'something else')`,
+  [ann, bob, hashOf({ NAME: written })])
+  await pass({ full: true })
+  const found = (await signals()).filter(signal => signal.kind === 'updated')
+  assert.ok(found.every(signal => signal.channel === 'sweep' && shared.includes(Number(signal.dealId))))
+  return found.map(signal => signal.dealId)
+}
+
+test('a contact that differs from what was written is brought along by one of its deals; one that was recognised is not asked about', async (t) => {
+  assert.deepEqual([(await sharedContact(t, 'Anne')).length, (await sharedContact(t, 'Ann')).length], [1, 0])
+})
+
+/** 60 of 100 deals vanish from the lists, as when a right is withdrawn: how many a full pass signals as deleted. */
+async function hiddenOnes (t: TestContext, own: { trusted?: boolean, parts?: SweepDeps['parts'] } = {}): Promise<[deleted: number, absent: number, gauge: number | undefined]> {
+  const { at, pass, end } = await openSweep(t)
+  await pass()
+  const ids = Array.from({ length: 100 }, () => at.create({ TITLE: 'x' }))
+  await pass()
+  await end()
+  for (const id of ids.slice(0, 60)) at.hide(id)
+  const telemetry = createSweepTelemetry(createRegistry())
+  const { deleted, absent } = await pass({ full: true, telemetry, ...own.trusted === undefined ? {} : { trusted: own.trusted }, ...own.parts === undefined ? {} : { parts: own.parts } })
+  return [deleted, absent, (await telemetry.absent.get()).values[0]?.value]
+}
+
+test('too many deals that are absent at once are an alarm, no deletions, unless a person says so', async (t) => {
+  assert.deepEqual(await hiddenOnes(t), [0, 60, 60])
+  assert.deepEqual(await hiddenOnes(t, { trusted: true }), [60, 0, 0])
+})
+
+test('planted bug: without that guard a withdrawn right would close 60 deals', async (t) => {
+  assert.deepEqual(await hiddenOnes(t, { parts: { isBelievable: () => true } }), [60, 0, 0])
+})
+
+test('fifty deals and a fifth of all make deletions hard to believe', () => {
+  assert.deepEqual([isBelievable(49, 49), isBelievable(50, 249), isBelievable(50, 250), isBelievable(0, 0)], [true, false, true, true])
+})
+
+test('a new portal is backfilled once: what it had goes into the lane of the backfill, what is known already does not', async (t) => {
+  const { at, pass, signals, end } = await openSweep(t)
+  const ids = Array.from({ length: 120 }, () => String(at.create({ TITLE: 'old' })))
+  at.create({ TITLE: 'ours', ORIGINATOR_ID: 'dealbridge', ORIGIN_ID: 'q:1' })
+  at.advance(HOUR)
+  const told: Forecast[] = []
+  const first = await pass({ backfill: true, told: (_portal, forecast) => told.push(forecast) })
+  assert.deepEqual([first.listed, first.asked, first.backfilled, first.own], [0, 121, 120, 1])
+  assert.deepEqual((await signals()).map(s => [s.dealId, s.kind, s.channel]).toSorted(), ids.map(id => [id, 'added', 'backfill']).toSorted())
+  assert.deepEqual([told[0], told.at(-1)].map(each => [each?.total, each?.listed, each?.signalled, each?.ended]), [[121, 0, 0, 0], [121, 121, 120, 0]])
+  await end()
+  const later = await pass({ backfill: true, full: true })
+  assert.deepEqual([later.same, later.backfilled, (await signals()).length], [120, 0, 120])
+})
+
+test('with the backfill off, what nobody heard of is left out', async (t) => {
+  const { at, pass, signals } = await openSweep(t)
+  at.create({ TITLE: 'old' })
+  at.advance(HOUR)
+  const counts = await pass({ full: true })
+  assert.deepEqual([counts.left, (await signals()).length], [1, 0])
+})
+
+test('a deal that was made since the pass by time is left to the next one, so that it does not wait behind the backfill', async (t) => {
+  const { at, pass, signals } = await openSweep(t)
+  let made = 0
+  await pass({ backfill: true, told: () => { at.advance(1000); made ||= at.create({ TITLE: 'new' }) } })
+  assert.ok(made > 0)
+  assert.deepEqual(await signals(), [])
+  await pass({ backfill: true })
+  assert.deepEqual((await signals()).map(s => [s.dealId, s.channel]), [[String(made), 'sweep']])
+})
+
+test('a deal in hand is signalled by the full pass, since it was read perhaps before a silent change; one that just changed is left to the pass by time', async (t) => {
+  const { at, pool, pass, signals, end } = await openSweep(t)
+  await pass()
+  const id = at.create({ TITLE: 'A' })
+  await pass()
+  await end()
+  await pool.query(`update dispatch.work set status = 'claimed', claim_offset = last_offset`)
+  at.store.all(DEAL).set(id, { ...at.store.get(DEAL, id), OPPORTUNITY: 2 })
+  assert.deepEqual([(await pass({ full: true })).later, (await signals()).length], [1, 1])
+  // The deal holds the cursor back, so that the pass by time lists it again; without that it would be for the full pass alone.
+  await pool.query(`update sweep.portal set cursor_at = cursor_at + interval '2 hours'`)
+  at.advance(2 * HOUR)
+  assert.deepEqual([(await pass({ full: true })).later, (await signals()).length], [0, 2])
+})
+
+/** A deal waits in the backfill and changes: the channels of its signals after three passes. */
+async function changedInBackfill (t: TestContext, parts: SweepDeps['parts'] = {}): Promise<string[]> {
+  const { at, pass, signals } = await openSweep(t)
+  const id = at.create({ TITLE: 'old' })
+  at.advance(HOUR)
+  await pass({ backfill: true, parts })
+  at.advance(HOUR)
+  at.update(id, { TITLE: 'changed' })
+  for (let i = 0; i < 3; i += 1) { await pass({ backfill: true, parts }); at.advance(5000) }
+  return (await signals()).map(s => s.channel)
+}
+
+test('a change of a deal that waits in the backfill does not wait with it, and is signalled once', async (t) => {
+  assert.deepEqual(await changedInBackfill(t), ['backfill', 'sweep'])
+})
+
+test('planted bug: taking the signal of the backfill for an open one like any other leaves the change behind it', async (t) => {
+  assert.deepEqual(await changedInBackfill(t, { waitsInBackfill: () => false }), ['backfill'])
+})
+
+/** 300 deals with ids next to each other, after a stretch of the portal where they lay far apart: how many are signalled. */
+async function denseDeals (t: TestContext, parts: SweepDeps['parts'] = {}): Promise<number> {
+  const { at, pool, pass, signals } = await openSweep(t)
+  for (let i = 0; i < 300; i += 1) at.create({ TITLE: 'old' })
+  at.advance(HOUR)
+  await pass({ full: true })
+  await pool.query('update sweep.portal set full_width = 2000')
+  await pass({ full: true, backfill: true, parts })
+  return (await signals()).length
+}
+
+test('pages that overflow, since ids lie closer than before, hide no deal', async (t) => {
+  assert.equal(await denseDeals(t), 300)
+})
+
+test('planted bug: taking an overflowing page for a whole one hides what lies behind it', async (t) => {
+  const careless: typeof walkDeals = async (client, mark, signal) => {
+    const walked = await walkDeals(client, mark, signal)
+    return walked.kind === 'read' ? { ...walked, upTo: walked.upTo === null ? null : mark.after + BigInt(49 * mark.width) } : walked
+  }
+  assert.equal(await denseDeals(t, { walkDeals: careless }), 50)
+})
+
+/** 7,000 old deals and no dispatcher: how many a dozen visits signal. */
+async function farAhead (t: TestContext, parts: SweepDeps['parts'] = {}): Promise<{ room: SweepRoom, signalled: number }> {
+  const room = await openSweep(t)
+  for (let i = 0; i < 7000; i += 1) room.at.create({ TITLE: 'old' })
+  room.at.advance(HOUR)
+  for (let i = 0; i < 6; i += 1) await room.pass({ ...small(room, parts), backfill: true })
+  return { room, signalled: (await room.signals()).length }
+}
+
+test('a backfill goes a bounded way ahead of the dispatcher, goes on as that ends it, and after failures, and signals each deal once', { timeout: 120_000 }, async (t) => {
+  const { room, signalled } = await farAhead(t)
+  const { at, pool, pass, make, signals } = room
+  assert.ok(signalled > 2000 && signalled <= PARTS.backfillAhead, String(signalled))
+  const end = async (): Promise<void> => {
+    await pool.query(`
+      insert into dispatch.work (portal, deal_id, target, status, last_offset, covered_offset, ended_modified, ended_hash)
+      select 'p', deal_id, 'main', 'idle', log_offset, log_offset, 1, '' from sweep.signalled on conflict do nothing`)
+  }
+  await end()
+  at.fault({ where: 'auth', mode: 'no_auth', times: 1 })
+  assert.equal((await make({ ...small(room), backfill: true }).once('p', { full: false }))?.result, 'failed')
+  for (let i = 0; i < 5; i += 1) { await pass({ ...small(room), backfill: true }); await end() }
+  const all = (await signals()).filter(s => s.channel === 'backfill').map(s => s.dealId)
+  assert.deepEqual([all.length, new Set(all).size], [7000, 7000])
+  const { rows } = await pool.query('select full_after, full_listed, full_total, full_ended_at is not null as ended from sweep.portal')
+  assert.deepEqual(rows, [{ full_after: null, full_listed: 7000n, full_total: 7000n, ended: true }])
+})
+
+test('planted bug: without the bound all of it stands in the work table at once', { timeout: 120_000 }, async (t) => {
+  assert.equal((await farAhead(t, { backfillAhead: Infinity })).signalled, 7000)
+})
+
+/** The part of a portal's smallest budget (2 requests a second) that minutes of passes take while 20 deals a minute change and the first full pass runs. */
+async function partOfBudget (t: TestContext, own: { minutes: number, full: boolean }): Promise<number> {
+  const room = await openSweep(t)
+  const { at, pass } = room
+  const ids = Array.from({ length: 1200 }, () => at.create({ TITLE: 'old' }))
+  for (let i = 0; i < 8000; i += 1) at.create({ TITLE: 'ours', ORIGINATOR_ID: 'dealbridge', ORIGIN_ID: `q:${i}` })
+  at.advance(HOUR)
+  const before = at.stats().requests
+  let asked = 0
+  for (let minute = 0; minute < own.minutes; minute += 1) {
+    for (const id of ids.slice(minute * 20, minute * 20 + 20)) at.update(id, { TITLE: String(minute) })
+    asked += (await pass({ ...small(room), full: own.full, backfill: true })).asked
+    at.advance(60_000)
+  }
+  assert.ok(asked >= 9200, 'the full pass is in the account')
+  return (at.stats().requests - before) / (own.minutes * 60 * 2)
+}
+
+test('an hour of passes at the default period, with twenty changes a minute and a full pass, takes under 2 % of the smallest budget', { timeout: 120_000 }, async (t) => {
+  const part = await partOfBudget(t, { minutes: 60, full: false })
+  t.diagnostic(`${(part * 100).toFixed(2)} %`)
+  assert.ok(part > 0.005 && part < 0.02, String(part))
+})
+
+test('planted bug: a whole full pass in every period takes more', { timeout: 120_000 }, async (t) => {
+  assert.ok(await partOfBudget(t, { minutes: 5, full: true }) > 0.02)
+})
