@@ -4,6 +4,7 @@ import type { EventLog, Lease, LogRecord, RecordBatch, Subscription } from '../e
 import { failpoint } from '../platform/failpoint.ts'
 import { inTransaction } from '../platform/postgres.ts'
 import type { Pool } from '../platform/postgres.ts'
+import { noteEdits } from './sql/edit.ts'
 import { lockCheckpoint, noteSignals, readCheckpoints, saveCheckpoint } from './sql/inbox.ts'
 import type { DealSignals } from './sql/inbox.ts'
 
@@ -61,6 +62,7 @@ async function takeChunk ({ pool, targetOf }: InboxDeps, { topic, partition }: R
     const fresh = chunk.records.filter(record => record.offset >= expected)
     const deals = gather(fresh, targetOf)
     if (deals.length > 0) await noteSignals(db, deals)
+    await noteEdits(db, deals)
     await saveCheckpoint(db, { topic, partition, next: chunk.next })
     return undefined
   })
@@ -78,7 +80,7 @@ function gather (records: readonly LogRecord[], targetOf: (portal: string) => st
       portal: event.portal, dealId: event.dealId, target: targetOf(event.portal), count: (before?.count ?? 0) + 1, lastOffset: offset,
       lane: before === undefined ? lane : betterLane(before.lane, lane),
       firstReceivedAt: before?.firstReceivedAt ?? event.receivedAt, correlationId: event.correlationId, causationId: event.eventId,
-      wish: foldOrder(before?.wish, event.order ?? '')
+      wish: foldOrder(before?.wish, event)
     })
   }
   return [...deals.entries()].sort(([a], [b]) => a < b ? -1 : 1).map(([, deal]) => deal)

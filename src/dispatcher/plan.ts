@@ -2,10 +2,12 @@ import { versionOf } from '../bitrix24/version.ts'
 import { ORIGINATOR } from '../domain/shared/ids.ts'
 import { closingFields, decide } from '../domain/transfer/decide.ts'
 import type { Decision, SourceRead } from '../domain/transfer/decide.ts'
-import { mapDeal } from '../domain/mapping/mapping.ts'
+import { mapDeal, writtenBy } from '../domain/mapping/mapping.ts'
 import { withRecords } from '../domain/mapping/carried.ts'
 import type { CarriedLink } from '../domain/mapping/carried.ts'
 import type { Fields, Json, Mapped, Mapping } from '../domain/mapping/mapping.ts'
+import { editedFor } from '../domain/signal/edit.ts'
+import type { EditedFields } from '../domain/signal/edit.ts'
 import type { SourceState } from '../domain/transfer/events.ts'
 import { judgeRead } from '../domain/transfer/version.ts'
 import type { Version } from '../domain/transfer/version.ts'
@@ -58,11 +60,18 @@ export async function makePlan (claim: Claim, read: { source: SourceRead, beganA
   }
   const verdict = judgeRead(claim.known, version, read.beganAt)
   if (verdict.kind === 'again') return { kind: 'again', delayMs: Math.max(200, verdict.at - read.beganAt), reason: verdict.reason }
-  const mapped = deal['ORIGINATOR_ID'] === ORIGINATOR ? null : withRecords(await mapWith(route, deal, read.nowMs), route.mapping, read.links)
+  const edited = editedFor(claim.edit, version, writtenBy(route.mapping, route.computed.map(({ field }) => field)))
+  const mapped = deal['ORIGINATOR_ID'] === ORIGINATOR ? null : withRecords(await mapWith(route, { deal, edited }, read.nowMs), route.mapping, read.links)
   const fieldsHash = mapped?.kind === 'fields' ? hashOf(mapped.fields) : ''
   if (isTooLarge(state.snapshot) || isTooLarge(JSON.stringify(mapped))) return { kind: 'decided', decision: TOO_LARGE, state: { ...state, snapshot: '' }, version, fieldsHash }
   const decision = decide({ source, mapping: route.mapping, mapped, fieldsHash, writtenHash: claim.writtenHash, link: claim.link })
-  return { kind: 'decided', decision, state, version, fieldsHash }
+  return { kind: 'decided', decision: tellVoid(decision, claim, version), state, version, fieldsHash }
+}
+
+/** The operator who edits a deal that has changed is told so where the deal is parked again. */
+function tellVoid (decision: Decision, claim: Claim, version: Version): Decision {
+  const isVoid = claim.edit !== null && claim.edit !== undefined && claim.edit.of !== version.hash
+  return isVoid && decision.kind === 'park' ? { ...decision, detail: `${decision.detail} The edit was left out: it was for an older state of the deal.` } : decision
 }
 
 // An outcome holds the snapshot and what was written, and the log refuses a record over 700 KB for good: without this
@@ -80,17 +89,18 @@ function planWithoutDeal (claim: Claim, source: SourceRead, route: PreparedRoute
   return { kind: 'decided', decision, state: { snapshot: '', sourceModifiedAt: null, sourceHash: '', title: '', stage: '' }, version: null, fieldsHash }
 }
 
-async function mapWith (route: PreparedRoute, deal: Fields, nowMs: number): Promise<Mapped> {
+async function mapWith (route: PreparedRoute, { deal, edited }: { readonly deal: Fields, readonly edited: EditedFields }, nowMs: number): Promise<Mapped> {
   const input = { deal, portal: route.from, now: new Date(nowMs).toISOString().replace(/\.\d+Z$/, '+00:00') }
   const values: { always: Record<string, Json>, created: Record<string, Json> } = { always: {}, created: {} }
   for (const { field, when, run } of route.computed) {
+    if (Object.hasOwn(edited, field)) continue
     try {
       values[when][field] = (await run(input) ?? '') as Json
     } catch (error) {
       return { kind: 'no', end: 'park', reason: 'computed_failed', detail: `The computed field ${field} failed: ${messageOf(error)}. Correct it in the mapping, then ask for the transfer again.` }
     }
   }
-  return mapDeal(route.mapping, deal, values)
+  return mapDeal(route.mapping, deal, values, edited)
 }
 
 function text (value: Json | undefined): string {

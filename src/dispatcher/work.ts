@@ -1,5 +1,6 @@
 import type { CarriedLink } from '../domain/mapping/carried.ts'
 import type { Lane } from '../domain/schedule/lane.ts'
+import type { Edit } from '../domain/signal/edit.ts'
 import type { Standing } from '../domain/signal/order.ts'
 import type { OutcomeHead, SourceState } from '../domain/transfer/events.ts'
 import type { Version } from '../domain/transfer/version.ts'
@@ -27,6 +28,8 @@ export interface Claim {
   readonly known: Version | null
   /** An operator's order decides about this deal, and it is not read. Absent in intents of before there were orders. */
   readonly standing?: Standing
+  /** What an operator gave in place of the mapping. Absent in intents of before there were edits. */
+  readonly edit?: Edit | null
 }
 
 /** A claim with what is to be written for it. `fieldsHash` becomes the written hash once the write has succeeded. */

@@ -91,7 +91,7 @@ export function createCodec (registry: SchemaIds, memory: SchemaMemory): Codec {
 
 /** The event as its newest schema has it: what a writer may leave out is said, and offsets are Avro's. */
 function plain (event: DomainEvent): Record<string, unknown> {
-  if (event.type === 'DealChangeSignalled') return { ...event, order: event.order ?? '' }
+  if (event.type === 'DealChangeSignalled') return { ...event, order: event.order ?? '', edit: event.edit ?? '', editOf: event.editOf ?? '' }
   const carried = event.type === 'TransferSucceeded' ? { carried: event.carried ?? [] } : {}
   return { ...event, ...carried, coveredOffset: Number(event.coveredOffset) }
 }

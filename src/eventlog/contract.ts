@@ -13,7 +13,7 @@ const TIMEOUT = { timeout: 60_000 }
 export function signalOf (dealId: number | string, more: Partial<DealChangeSignalled> = {}): DealChangeSignalled {
   return {
     type: 'DealChangeSignalled', eventId: randomUUID(), correlationId: randomUUID(), causationId: null, occurredAt: 1_764_000_000_123, portal: 'west', dealId: String(dealId),
-    kind: 'updated', channel: 'webhook', receivedAt: 1_764_000_000_100, payload: '{}', payloadHash: '00', repeat: false, order: '', ...more
+    kind: 'updated', channel: 'webhook', receivedAt: 1_764_000_000_100, payload: '{}', payloadHash: '00', repeat: false, order: '', edit: '', editOf: '', ...more
   }
 }
 

@@ -135,10 +135,26 @@ test('parked deals are listed, released after a correction of the mapping, skipp
     const touched = main.journal().filter(entry => entry.kind === 'applied').length
     assert.equal(touched, healthy.length + 3, 'a healthy deal was written again')
   })
+  await t.test('a deal that is parked for its stage lands with an edited one, and what the mapping does not write is refused', async () => {
+    const lone = system.simulator.portal('beta').create({ TITLE: 'lone' })
+    const now = async (): Promise<string | undefined> => (await system.deal('beta', lone))?.state
+    await eventually(async () => await now() === 'parked', { deadlineMs: 60_000 })
+    const name = `beta:${lone}`
+    const refused = await parked('edit', name, '--set', 'PROBABILITY=9', '--set', 'ORIGIN_ID=acme:1', '--yes')
+    assert.equal(refused.code, 2)
+    assert.match(refused.said, /ORIGIN_ID is how dealbridge finds its deals[^]*the mapping writes no PROBABILITY; it writes STAGE_ID/)
+    assert.deepEqual([(await parked('edit', name, '--set', 'STAGE_ID=FINAL')).code, await now()], [3, 'parked'])
+    const edited = await parked('edit', name, '--set', 'STAGE_ID=FINAL', '--set', 'TITLE=corrected', '--yes', '--json')
+    assert.deepEqual([edited.code, edited.json['edited'], edited.json['states']], [0, 1, { landed: 1 }])
+    const [copy] = main.deals().filter(deal => deal['ORIGIN_ID'] === name)
+    assert.deepEqual([copy?.['STAGE_ID'], copy?.['TITLE']], ['FINAL', 'corrected'])
+    assert.match(JSON.stringify(await system.get(`/v1/deals/beta/${lone}/timeline`)), /An operator ordered: edit STAGE_ID, TITLE\./)
+    assert.match((await parked('edit', name, '--set', 'TITLE=again', '--yes')).said, /is not parked: it has landed/)
+  })
   await t.test('status names a part that is away and shows the rest', async () => {
     process.kill(system.parts.pids['redis'] ?? 0, 'SIGKILL')
     const { code, json } = await command('status', '--config', system.config, '--json')
-    assert.deepEqual([code, json['landed'], json['budget'], json['away']], [0, 6, null, ['redis']])
+    assert.deepEqual([code, json['landed'], json['budget'], json['away']], [0, 7, null, ['redis']])
     const words = await command('status', '--config', system.config)
     assert.match(words.out, /^Away +Redis does not answer/m)
     process.kill(system.parts.pids['postgres'] ?? 0, 'SIGKILL')

@@ -1,4 +1,5 @@
-import type { Order } from '../../domain/signal/order.ts'
+import { wordOf } from '../../domain/signal/order.ts'
+import type { GivenOrder, Order } from '../../domain/signal/order.ts'
 import type { Config } from '../../platform/config.ts'
 import { AppError } from '../../platform/errors.ts'
 import { createProgress } from '../progress.ts'
@@ -6,6 +7,7 @@ import { parseParked } from './arguments.ts'
 import type { ParkedCommand } from './arguments.ts'
 import { choose } from './choose.ts'
 import type { Chosen } from './choose.ts'
+import { editFor, mistakesFor } from './edit.ts'
 import { awaitEnds, giveOrders } from './orders.ts'
 import { withDatabase, withLog } from '../with-parts.ts'
 import type { Parts } from '../with-parts.ts'
@@ -20,13 +22,17 @@ const HELP = `dealbridge parked: deals that wait for a person
                                                      one more attempt each, with the deal as it is then
   parked skip <portal>:<id>… --yes --config F        lets them be until their next change
   parked hold <portal>:<id>… --yes --config F        not even their next change is transferred until they are released by name
+  parked edit <portal>:<id> --set FIELD=VALUE … --yes --config F
+                                                     one more attempt with these values in place of the mapping's, by the
+                                                     target's names (STAGE_ID=NEW; nothing after = clears the field), for
+                                                     as long as the deal stays as it was when it was parked
 
   --json                  the result as one JSON object, the last line of standard output
 Exit codes: 0 done, 1 failed or a named deal is not parked, 2 used wrongly or bad config, 3 needs --yes.
 `
 
 /** The word for each order once it is given; the key of the result, too. */
-const DONE: Readonly<Record<Order, string>> = { release: 'released', skip: 'skipped', hold: 'held' }
+const DONE: Readonly<Record<Order, string>> = { release: 'released', skip: 'skipped', hold: 'held', edit: 'edited' }
 const APPEND_PATIENCE_MS = 30_000
 // Longer than the 10 to 20 s for which a budget counts as spent after a dispatcher's start.
 const END_PATIENCE_MS = 25_000
@@ -34,7 +40,7 @@ const END_PATIENCE_MS = 25_000
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 const say = (line: string): void => { process.stderr.write(`${line}\n`) }
 
-/** Runs `parked list|show|release|skip|hold`: sentences for people, one JSON object as the result; gives the exit code. */
+/** Runs `parked list|show|release|skip|hold|edit`: sentences for people, one JSON object as the result; gives the exit code. */
 export async function parkedCommand (argv: string[], load: (file: string) => Config): Promise<number> {
   const command = parseParked(argv)
   try {
@@ -44,6 +50,7 @@ export async function parkedCommand (argv: string[], load: (file: string) => Con
       case 'list': return await withDatabase(load(command.config), ({ pool }) => list(pool, command))
       case 'show': return await withDatabase(load(command.config), ({ pool }) => show(pool, command))
       case 'order': return await order(command, load(command.config))
+      case 'edit': return await edit(command, load(command.config))
     }
   } catch (error) {
     if (!(error instanceof AppError) || error.code === 'config_invalid') throw error
@@ -55,32 +62,53 @@ export async function parkedCommand (argv: string[], load: (file: string) => Con
 async function order (command: Extract<ParkedCommand, { kind: 'order' }>, config: Config): Promise<number> {
   return await withDatabase(config, async (parts) => {
     const chosen = await choose(parts.pool, command.choice)
-    for (const { deal, why } of chosen.left) say(`${deal} is not parked: ${why}.`)
     if (chosen.held > 0) say(`${counted(chosen.held)} on hold stay: release them by name, or by --reason operator_hold.`)
-    if (!command.confirmed) return refuse(command, chosen)
-    if (chosen.deals.length === 0) say('No deal was ordered anything.')
-    const result = chosen.deals.length === 0 ? {} : await give(command.order, chosen, parts)
-    if (command.json) print(JSON.stringify({ [DONE[command.order]]: chosen.deals.length, ...result, left: chosen.left }))
-    return chosen.left.length > 0 ? 1 : 0
+    return await carryOut(command.order, chosen, { ...command, parts })
   })
 }
 
-function refuse (command: Extract<ParkedCommand, { kind: 'order' }>, { deals, left }: Chosen): number {
+async function edit (command: Extract<ParkedCommand, { kind: 'edit' }>, config: Config): Promise<number> {
+  const { deal, fields } = command
+  const mistakes = mistakesFor(config.routes, deal.portal, fields)
+  if (mistakes.length > 0) {
+    say(mistakes.map(mistake => `parked edit: ${mistake}`).join('\n'))
+    return 2
+  }
+  return await withDatabase(config, async (parts) => {
+    const chosen = await choose(parts.pool, { by: 'name', deals: [deal] })
+    const given = await editFor(parts.pool, deal, fields)
+    if (chosen.deals.length > 0 && given.of === '') throw new AppError('part_failed', `${deal.portal}:${deal.dealId} cannot be edited, nobody could read it yet; release it first`)
+    return await carryOut({ edit: given }, chosen, { ...command, parts })
+  })
+}
+
+async function carryOut (order: GivenOrder, chosen: Chosen, how: { readonly confirmed: boolean, readonly json: boolean, readonly parts: Parts }): Promise<number> {
+  const { deals, left } = chosen
+  const done = DONE[wordOf(order)]
+  for (const { deal, why } of left) say(`${deal} is not parked: ${why}.`)
+  if (!how.confirmed) return refuse(done, chosen, how.json)
+  if (deals.length === 0) say('No deal was ordered anything.')
+  const result = deals.length === 0 ? {} : await give(order, chosen, how.parts)
+  if (how.json) print(JSON.stringify({ [done]: deals.length, ...result, left }))
+  return left.length > 0 ? 1 : 0
+}
+
+function refuse (done: string, { deals, left }: Chosen, json: boolean): number {
   const named = deals.slice(0, 20).map(deal => `${deal.portal}:${deal.deal_id}`).join(' ')
-  say(`${counted(deals.length)} would be ${DONE[command.order]}${deals.length === 0 ? '' : `: ${named}${deals.length > 20 ? ' …' : ''}`}. Nothing was changed; say --yes to do it.`)
-  if (command.json) print(JSON.stringify({ [DONE[command.order]]: 0, would: deals.length, left }))
+  say(`${counted(deals.length)} would be ${done}${deals.length === 0 ? '' : `: ${named}${deals.length > 20 ? ' …' : ''}`}. Nothing was changed; say --yes to do it.`)
+  if (json) print(JSON.stringify({ [done]: 0, would: deals.length, left }))
   return 3
 }
 
 /** Orders and waits; `ended` of them have their end, in these states, and the rest is in the log and follows. */
-async function give (word: Order, { deals }: Chosen, parts: Parts): Promise<object> {
+async function give (order: GivenOrder, { deals }: Chosen, parts: Parts): Promise<object> {
   const names = deals.map(deal => ({ portal: deal.portal, dealId: deal.deal_id }))
   const ordering = createProgress('ordered', names.length)
-  const given = await withLog(parts, log => giveOrders(log, { order: word, deals: names }, { patienceMs: APPEND_PATIENCE_MS, progress: ordering })).finally(() => ordering.end())
+  const given = await withLog(parts, log => giveOrders(log, { order, deals: names }, { patienceMs: APPEND_PATIENCE_MS, progress: ordering })).finally(() => ordering.end())
   const ending = createProgress('done', given.length)
   const { ended, states } = await awaitEnds(parts.pool, given, { patienceMs: END_PATIENCE_MS, progress: ending }).finally(() => ending.end())
   const now = [...states].map(([state, count]) => `${count} ${state}`).join(', ')
-  say(`${counted(given.length)} ${DONE[word]}${now === '' ? '' : `; now ${now}`}.`)
+  say(`${counted(given.length)} ${DONE[wordOf(order)]}${now === '' ? '' : `; now ${now}`}.`)
   if (ended < given.length) say(`${counted(given.length - ended, 'order')} had no end yet: in the log for good, and done as soon as a dispatcher and the portals are there.`)
   return { ended, states: Object.fromEntries(states) }
 }

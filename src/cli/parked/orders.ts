@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import { orderSignal } from '../../domain/signal/order.ts'
-import type { Order } from '../../domain/signal/order.ts'
+import { orderSignal, wordOf } from '../../domain/signal/order.ts'
+import type { GivenOrder } from '../../domain/signal/order.ts'
 import type { EventLog } from '../../eventlog/port.ts'
 import { AppError } from '../../platform/errors.ts'
 import { monotonicMs, now, uuidv7 } from '../../platform/clock.ts'
@@ -20,7 +20,7 @@ const POLL_MS = 250
  * Puts one order per deal into the log. Resolves when all are acknowledged; throws `part_failed` when the log takes
  * none for `patienceMs`. What was sent until then may be in the log: to give the same orders again costs one attempt each.
  */
-export async function giveOrders (log: Pick<EventLog, 'append'>, orders: { readonly order: Order, readonly deals: readonly DealName[] }, how: { readonly patienceMs: number, readonly progress: Progress }): Promise<Given[]> {
+export async function giveOrders (log: Pick<EventLog, 'append'>, orders: { readonly order: GivenOrder, readonly deals: readonly DealName[] }, how: { readonly patienceMs: number, readonly progress: Progress }): Promise<Given[]> {
   const given: Given[] = []
   for (let at = 0; at < orders.deals.length; at += SLICE) {
     const appended = Promise.all(orders.deals.slice(at, at + SLICE).map(deal => give(log, orders.order, deal)))
@@ -45,10 +45,10 @@ export async function awaitEnds (db: Queryable, given: readonly Given[], how: { 
   }
 }
 
-async function give (log: Pick<EventLog, 'append'>, order: Order, { portal, dealId }: DealName): Promise<Given> {
+async function give (log: Pick<EventLog, 'append'>, order: GivenOrder, { portal, dealId }: DealName): Promise<Given> {
   const at = now()
   const eventId = uuidv7()
-  const payloadHash = hash('sha256', `${portal}\noperator ${order}\n${dealId}\n${eventId}`)
+  const payloadHash = hash('sha256', `${portal}\noperator ${wordOf(order)}\n${dealId}\n${eventId}`)
   const { offset } = await log.append(orderSignal(order, { portal, dealId }, { eventId, correlationId: uuidv7(), payloadHash, at }))
   return { portal, dealId, offset }
 }

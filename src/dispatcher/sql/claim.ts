@@ -1,6 +1,7 @@
 import { LANES } from '../../domain/schedule/lane.ts'
 import type { Lane } from '../../domain/schedule/lane.ts'
 import type { Share } from '../../domain/schedule/share.ts'
+import { readEdit } from '../../domain/signal/edit.ts'
 import type { Standing } from '../../domain/signal/order.ts'
 import type { Queryable } from '../../platform/postgres.ts'
 import type { Claim } from '../work.ts'
@@ -23,6 +24,8 @@ interface Row {
   attempted_modified: bigint | null
   attempted_hash: string | null
   standing: Standing
+  edit: string | null
+  edit_of: string | null
 }
 
 /**
@@ -77,7 +80,7 @@ export const CLAIM_DUE = `
     and w.status in ('waiting', 'deferred') and exists (select from dispatch.lease l where l.target = $1 and l.epoch = $2)
   returning w.portal, w.deal_id, w.target, w.lane, w.attempt_id, w.attempt_no, w.claim_offset, w.claim_count, w.claim_since,
     w.correlation_id, w.causation_id, w.tries, w.link, w.written_hash, w.attempted_modified, w.attempted_hash,
-    case when w.held then 'held' when w.skip_offset = w.last_offset and w.covered_offset < w.last_offset then 'skipped' end as standing`
+    case when w.held then 'held' when w.skip_offset = w.last_offset and w.covered_offset < w.last_offset then 'skipped' end as standing, w.edit, w.edit_of`
 
 /**
  * Lets the claims of former owners wait again: they promise nothing to the outside (rule `reclaim`). Asked before every pick
@@ -101,7 +104,7 @@ function toClaim (row: Row): Claim {
     portal: row.portal, dealId: row.deal_id, target: row.target, lane: laneAt(row.lane), attemptId: row.attempt_id, attemptNo: row.attempt_no,
     coveredOffset: row.claim_offset, coveredCount: row.claim_count, signalledAt: row.claim_since?.getTime() ?? 0,
     correlationId: row.correlation_id, causationId: row.causation_id, tries: row.tries, link: row.link, writtenHash: row.written_hash,
-    standing: row.standing,
+    standing: row.standing, edit: row.edit === null ? null : readEdit(row.edit, row.edit_of ?? ''),
     known: row.attempted_modified === null ? null : { modifiedAt: Number(row.attempted_modified), hash: row.attempted_hash ?? '' }
   }
 }

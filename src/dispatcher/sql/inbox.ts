@@ -46,7 +46,7 @@ export async function readCheckpoints (db: Queryable, topic: string): Promise<Ma
 
 /**
  * Notes the signals of a chunk, one row per deal. A deal at rest begins to wait; one in hand stays in hand and is dirty by its
- * offset. One that goes to another target now forgets link and hash: the same id is another deal there.
+ * offset. One that goes to another target now forgets link, hash and edit: the same id is another deal there.
  * The lane of a deal at rest is that of its signals; while it waits or is in hand a better one lifts it and a worse one leaves it.
  * Signals at or below what is covered, read anew after the rows were lost, are counted and wake nothing.
  * A skip counts for a parked deal alone, or behind another skip: any other has a change that was not read yet.
@@ -66,6 +66,7 @@ export async function noteSignals (db: Queryable, deals: readonly DealSignals[])
         dirty_since = case when excluded.last_offset > w.covered_offset then coalesce(w.dirty_since, excluded.dirty_since) else w.dirty_since end, target = case when w.status in ('idle', 'parked') then excluded.target else w.target end,
         link = case when w.status in ('idle', 'parked') and w.target <> excluded.target then null else w.link end,
         written_hash = case when w.status in ('idle', 'parked') and w.target <> excluded.target then null else w.written_hash end,
+        edit = case when w.status in ('idle', 'parked') and w.target <> excluded.target then null else w.edit end,
         correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
         lane = case when w.status in ('idle', 'parked') then excluded.lane else least(w.lane, excluded.lane) end,
         due_at = case when w.status in ('idle', 'parked') then now() else w.due_at end,

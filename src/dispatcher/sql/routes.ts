@@ -5,7 +5,7 @@ export const NO_TARGET = '-'
 
 /**
  * Hands work that waits over to the target its portal has now. A claim promises nothing to the outside and may be taken
- * away; an intent stays where it was sent. Link and written hash stay behind: the same id is another deal there.
+ * away; an intent stays where it was sent. Link, written hash and edit stay behind: the same id is another deal there.
  */
 export async function moveToRoutes (db: Queryable, targets: ReadonlyMap<string, string>): Promise<number> {
   const { rowCount } = await db.query(`
@@ -15,7 +15,7 @@ export async function moveToRoutes (db: Queryable, targets: ReadonlyMap<string, 
       where w.status in ('waiting', 'deferred', 'claimed') and w.target <> coalesce(r.target, $3)
     )
     update dispatch.work w
-    set target = n.target, link = null, written_hash = null, status = 'waiting', due_at = now(), attempt_id = null
+    set target = n.target, link = null, written_hash = null, edit = null, status = 'waiting', due_at = now(), attempt_id = null
     from now_at n
     where w.portal = n.portal and w.deal_id = n.deal_id and w.status in ('waiting', 'deferred', 'claimed')`,
   [[...targets.keys()], [...targets.values()], NO_TARGET])

@@ -32,7 +32,7 @@ const STANDS = 'w.attempt_id = s.attempt_id and w.status in (\'claimed\', \'inte
 
 /**
  * Settles ends. The row stays waiting when a signal lies beyond what was covered (rules `staysDirty`, `parkDirty`),
- * and a suspect row never learns a written hash. Gives the attempt ids whose row stood.
+ * and a suspect row never learns a written hash. An edit goes for good with the end of a state that it is not for. Gives the attempt ids whose row stood.
  */
 export async function settleEnds (db: Queryable, ends: readonly EndSettlement[]): Promise<Set<string>> {
   if (ends.length === 0) return new Set()
@@ -47,7 +47,7 @@ export async function settleEnds (db: Queryable, ends: readonly EndSettlement[])
         ended_modified = coalesce(s.modified, w.ended_modified), ended_hash = coalesce(s.hash, w.ended_hash),
         attempted_modified = greatest(w.attempted_modified, s.modified),
         attempted_hash = case when s.modified is null or w.attempted_modified > s.modified then w.attempted_hash else s.hash end,
-        attempt_id = null
+        edit = case when s.hash is null or s.hash = w.edit_of then w.edit end, attempt_id = null
       from unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[])
         as s (attempt_id, status, covered_offset, covered_count, link, written_hash, modified, hash, reason)
       where ${STANDS}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { lostStage, mapDeal } from './mapping.ts'
+import { lostStage, mapDeal, writtenBy } from './mapping.ts'
 import type { Computed, Fields, Mapped, Mapping } from './mapping.ts'
 
 const NONE: Computed = { always: {}, created: {} }
@@ -29,6 +29,15 @@ test('an unmapped stage parks with its name in the reason, or skips, or is left 
   }
   const parked = made('park', { STAGE_ID: 'C9:X' })
   assert.match(parked.kind === 'no' ? parked.detail : '', /The stage C9:X has no line/)
+})
+
+test('an edited value takes the place of any other, and an edited stage heals one without a line', () => {
+  const mapped = mapDeal(rules({ fields: { TITLE: 'TITLE' } }), { TITLE: 'A', STAGE_ID: 'C9:X' }, { always: { SOURCE: 's' }, created: { UF_ONCE: 'o', UF_DATE: 'd' } }, { STAGE_ID: 'NEW', TITLE: '', UF_ONCE: 'edited', OPPORTUNITY: '5' })
+  assert.deepEqual(mapped, { kind: 'fields', fields: { CATEGORY_ID: 0, STAGE_ID: 'NEW', TITLE: '', SOURCE: 's', UF_ONCE: 'edited', OPPORTUNITY: '5', IS_MANUAL_OPPORTUNITY: 'Y' }, createdOnly: { UF_DATE: 'd' } })
+})
+
+test('what may be edited is what a mapping writes of its own', () => {
+  assert.deepEqual(writtenBy(rules({ fields: { UF_A: 'TITLE', UF_B: 'UF_C' } }), ['UF_D', 'TITLE']), ['STAGE_ID', 'CATEGORY_ID', 'TITLE', 'UF_C', 'UF_D'])
 })
 
 test('a stage, a source field and a target field that are called like a property of every object are nothing special', () => {

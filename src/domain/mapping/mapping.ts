@@ -34,14 +34,20 @@ export type Mapped =
   | { readonly kind: 'fields', readonly fields: Fields, readonly createdOnly: Fields }
   | { readonly kind: 'no', readonly end: 'skip' | 'park', readonly reason: string, readonly detail: string }
 
+/** The fields of the target that a mapping writes of its own, contacts and companies left out: those that an operator may edit. */
+export function writtenBy (mapping: Mapping, computed: readonly string[]): string[] {
+  return [...new Set(['STAGE_ID', 'CATEGORY_ID', ...Object.values(mapping.fields), ...computed])]
+}
+
 /**
  * Maps a source deal to the target's fields. A field that the source deal lacks is sent empty, so that what was
  * cleared in the source is cleared in the target. A sum, copied or computed, goes with IS_MANUAL_OPPORTUNITY=Y: the target would
- * otherwise compute it anew from its product rows and overwrite ours (vendor page: crm.item.add, isManualOpportunity).
+ * otherwise compute it anew from its product rows and overwrite ours (vendor page: crm.item.add, isManualOpportunity). `edited` values take the place of all others, that of a
+ * stage without a line, too.
  */
-export function mapDeal (mapping: Mapping, deal: Fields, computed: Computed): Mapped {
+export function mapDeal (mapping: Mapping, deal: Fields, computed: Computed, edited: Readonly<Record<string, string>> = {}): Mapped {
   const stage = typeof deal['STAGE_ID'] === 'string' ? deal['STAGE_ID'] : ''
-  const mappedStage = Object.hasOwn(mapping.stages, stage) ? mapping.stages[stage] : undefined
+  const mappedStage = edited['STAGE_ID'] ?? (Object.hasOwn(mapping.stages, stage) ? mapping.stages[stage] : undefined)
   if (mappedStage === undefined && mapping.unmapped_stage !== 'keep') {
     return {
       kind: 'no',
@@ -52,8 +58,12 @@ export function mapDeal (mapping: Mapping, deal: Fields, computed: Computed): Ma
   }
   const staged = mappedStage === undefined ? {} : { STAGE_ID: mappedStage }
   const copied = Object.fromEntries(Object.entries(mapping.fields).map(([from, to]) => [to, (Object.hasOwn(deal, from) ? deal[from] : null) ?? '']))
-  const fields = { CATEGORY_ID: mapping.target_category, ...staged, ...copied, ...computed.always }
-  return { kind: 'fields', fields: withManualSum(fields), createdOnly: withManualSum(computed.created) }
+  const fields = { CATEGORY_ID: mapping.target_category, ...staged, ...copied, ...computed.always, ...edited }
+  return { kind: 'fields', fields: withManualSum(fields), createdOnly: withManualSum(without(computed.created, edited)) }
+}
+
+function without (fields: Fields, taken: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !Object.hasOwn(taken, name)))
 }
 
 function withManualSum (fields: Fields): Fields {

@@ -5,7 +5,7 @@ export type SignalKind = 'added' | 'updated' | 'moved' | 'deleted' | 'unknown'
 export type SignalChannel = 'webhook' | 'robot' | 'api' | 'sweep' | 'offline' | 'operator' | 'backfill'
 
 /** What an operator wants done with a parked deal; empty for every other signal. */
-export type SignalOrder = '' | 'release' | 'skip' | 'hold'
+export type SignalOrder = '' | 'release' | 'skip' | 'hold' | 'edit'
 
 /** What every event of the log carries. Times are milliseconds since 1970, UTC. */
 export interface EventHead {
@@ -34,4 +34,8 @@ export interface DealChangeSignalled extends EventHead {
   readonly repeat: boolean
   /** Absent means none: signals of before this field, and those that no operator sent. */
   readonly order?: SignalOrder
+  /** With the order `edit`: the given fields of the target as JSON text. Absent or empty means none. */
+  readonly edit?: string
+  /** The hash of the source state that the edit is for. */
+  readonly editOf?: string
 }

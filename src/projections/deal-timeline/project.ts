@@ -1,3 +1,4 @@
+import { readEdit } from '../../domain/signal/edit.ts'
 import type { DealChangeSignalled } from '../../domain/signal/signal.ts'
 import type { TransferEvent } from '../../domain/transfer/events.ts'
 
@@ -24,7 +25,7 @@ export function timelineRow (event: DealChangeSignalled | TransferEvent, positio
 
 function sentence (event: DealChangeSignalled | TransferEvent): string {
   switch (event.type) {
-    case 'DealChangeSignalled': return event.order !== undefined && event.order !== '' ? `An operator ordered: ${event.order}.` : `Signal: ${event.kind}, by ${event.channel}${event.repeat ? ', a repeat' : ''}.`
+    case 'DealChangeSignalled': return event.order !== undefined && event.order !== '' ? `An operator ordered: ${event.order}${fieldsOf(event)}.` : `Signal: ${event.kind}, by ${event.channel}${event.repeat ? ', a repeat' : ''}.`
     case 'TransferSucceeded': return succeeded(event.action, event.target, event.targetDealId)
     case 'TransferSkipped': return `Skipped: ${event.reason}.`
     case 'TransferParked': return `Parked: ${event.reason}. ${event.detail}`.trim()
@@ -32,6 +33,12 @@ function sentence (event: DealChangeSignalled | TransferEvent): string {
     case 'TransferOutcomeUnknown': return `Attempt ${event.attemptNo} was sent and its effect is not known yet: ${event.reason}.`
     case 'TransferSuperseded': return `Attempt ${event.attemptNo} had no lasting effect, the deal is transferred again: ${event.reason}.`
   }
+}
+
+/** Which fields were edited; their values stand in the outcome. */
+function fieldsOf (event: DealChangeSignalled): string {
+  const edit = readEdit(event.edit ?? '', event.editOf ?? '')
+  return edit === null ? '' : ` ${Object.keys(edit.fields).join(', ')}`
 }
 
 function succeeded (action: string, target: string, targetDealId: string): string {

@@ -1,0 +1,19 @@
+import { writtenBy } from '../../domain/mapping/mapping.ts'
+import { mistakesOfEdit } from '../../domain/signal/edit.ts'
+import type { Edit, EditedFields } from '../../domain/signal/edit.ts'
+import type { Config } from '../../platform/config.ts'
+import type { Queryable } from '../../platform/postgres.ts'
+import { readStandings } from '../../sweep/sql/standing.ts'
+import type { DealName } from './arguments.ts'
+
+/** What is wrong with the fields of an edit for a deal of this portal, by its route's mapping; one plain sentence per mistake. */
+export function mistakesFor (routes: Config['routes'], portal: string, fields: EditedFields): string[] {
+  const mapping = routes.get(portal)?.mapping
+  return mapping === undefined ? [`no route takes the deals of ${portal}`] : mistakesOfEdit(fields, writtenBy(mapping, Object.keys(mapping.computed)))
+}
+
+/** The edit for the state in which the deal was parked; `of` is empty for a deal that nobody could read yet. */
+export async function editFor (db: Queryable, { portal, dealId }: DealName, fields: EditedFields): Promise<Edit> {
+  const parked = (await readStandings(db, portal, [dealId])).get(dealId)?.ended
+  return { fields, of: parked?.hash ?? '' }
+}
