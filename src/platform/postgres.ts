@@ -25,6 +25,9 @@ export function createPool (url: string, options: { name: string, logger: Logger
   })
   // Without a listener one lost idle connection ends the process.
   pool.on('error', error => options.logger.log('warning', 'postgres_connection_lost', { error: messageOf(error) }))
+  // The pool listens to idle connections alone. One that breaks in somebody's hands would end the process as well, between two
+  // statements or after it was given back broken; whoever holds it is told by its next statement.
+  pool.on('connect', (client) => { client.on('error', () => undefined) })
   return pool
 }
 
