@@ -25,9 +25,8 @@ async function fiveDeals (t: TestContext): Promise<{ room: DispatcherRoom, ids: 
 
 async function change (room: DispatcherRoom, id: number, TITLE: string): Promise<void> {
   room.acme.update(id, { TITLE })
-  const before = (await room.work(id))['last_offset']
   await room.signal(id)
-  await eventually(async () => (await room.work(id))['last_offset'] !== before)
+  await eventually(() => room.main.deals().some(deal => deal['TITLE'] === TITLE), { deadlineMs: 15_000 })
   await room.atRest(id)
 }
 

@@ -16,7 +16,7 @@ try {
     let [steps, broken] = [0, 0]
     for (let n = 0; n < Number(values.seeds); n += 1) {
       const seed = Number(values.first) + n
-      const played = await play(stage, scenario, seed)
+      const played = await play({ stage, scenario, seed, bug: {} })
       steps += played.trace.length
       if (played.broken === null) continue
       broken += 1

@@ -9,7 +9,7 @@ import { SCENARIOS } from './scenarios.ts'
 import { openStage } from './stage.ts'
 
 const PLAYS = 3
-const LONGEST_SEARCH = 60
+const LONGEST_SEARCH = 100
 
 test('the real dispatcher keeps the properties P1 to P7 of its model, whatever comes between its steps', async (t) => {
   const stage = await openStage(t)
@@ -17,7 +17,7 @@ test('the real dispatcher keeps the properties P1 to P7 of its model, whatever c
   for (const scenario of SCENARIOS) {
     await t.test(scenario.name, async () => {
       for (let n = 0; n < PLAYS; n += 1) {
-        const { broken, trace } = await play(stage, scenario, first + n)
+        const { broken, trace } = await play({ stage, scenario, seed: first + n, bug: {} })
         assert.equal(broken, null, `seed ${first + n}:\n${trace.join('\n')}`)
         assert.ok(trace.length > 50, 'a play in which nothing happens shows nothing')
       }
@@ -32,7 +32,7 @@ test('without a rule of the protocol a property breaks', async (t) => {
       const scenario = SCENARIOS.find(each => each.name === wanted)
       assert.ok(scenario)
       let broken: string | null = null
-      for (let n = 0; n < LONGEST_SEARCH && broken === null; n += 1) broken = (await play(stage, scenario, seed + n, bug)).broken
+      for (let n = 0; n < LONGEST_SEARCH && broken === null; n += 1) broken = (await play({ stage, scenario, seed: seed + n, bug })).broken
       assert.ok(broken !== null, 'the planted bug was not caught')
       assert.ok(breaks.includes(broken.slice(0, 2)), broken)
     })

@@ -1,4 +1,4 @@
-import type { Scenario } from './play.ts'
+import type { Scenario } from './facts.ts'
 
 /** The scenarios of the transfer's model, with two deals each. Bounds say how often each fault may happen, at any moment. */
 export const SCENARIOS: readonly Scenario[] = [

@@ -39,7 +39,7 @@ export function createSource (name: string, ids: readonly string[]): Source {
 export type Shown = (dealId: string) => State
 
 /** The answers to a batch of lists of a source portal's deals. */
-export function answerReads (source: Source, commands: ReadonlyMap<string, Command>, shown: Shown, nowMs: number): BatchAnswer {
+export function answerReads (source: Source, commands: ReadonlyMap<string, Command>, { shown, nowMs }: { readonly shown: Shown, readonly nowMs: number }): BatchAnswer {
   const fates = new Map<string, Fate>([...commands].map(([key, { params }]) => {
     const ids = (params['filter'] as { '@id': readonly string[] })['@id']
     const items = ids.filter(id => source.deals.has(id)).map(id => source.item(id, shown(id)))

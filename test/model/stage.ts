@@ -3,7 +3,7 @@ import { migrate } from '../../src/platform/migrations.ts'
 import { createPool } from '../../src/platform/postgres.ts'
 import { freshDatabase } from '../support/services.ts'
 import type { Holder } from '../support/system.ts'
-import type { Stage } from './play.ts'
+import type { Stage } from './facts.ts'
 import { prepareDatabase } from './virtual-time.ts'
 
 const MIGRATIONS = new URL('../../migrations', import.meta.url).pathname
