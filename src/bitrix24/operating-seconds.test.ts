@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seededChance } from '../../simulator/faults.ts'
 import { createOperating as createPortalSeconds } from '../../simulator/limits.ts'
 import { seedOf } from '../../test/support/seed.ts'
 import { createOperating } from './operating.ts'
@@ -12,23 +13,12 @@ const IN_FLIGHT = 4
 const LOAD = 50
 const SEEDS = 20
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function random (seed: number): () => number {
-  let a = seed >>> 0
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0
-    let t = Math.imul(a ^ (a >>> 15), a | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
-
 /**
  * An hour of backlog in virtual time: a load each slot, up to four under way, calls of a mean length between 20 ms and 1 s that
  * differ by up to 60 %, against the portal's ten baskets. `roomOf` decides how many calls a load holds.
  */
 function hour (seed: number, roomOf: (room: number) => number): { refused: number, used: number } {
-  const chance = random(seed)
+  const chance = seededChance(seed)
   let now = 1e12
   const portal = createPortalSeconds(() => now)
   const operating = createOperating({ limitSeconds: LIMIT_S, clock: () => now })

@@ -5,7 +5,7 @@
 //   … -- --seeds 5 --first 7 --seconds 25 --rate 12
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { createChance } from '../rig/chance.ts'
+import { createChance } from '../support/chance.ts'
 import { startCampaign } from '../rig/campaign.ts'
 import type { SeedResult } from '../rig/campaign.ts'
 import type { Finding } from '../rig/evidence.ts'

@@ -1,7 +1,7 @@
 import type { TransferEvent } from '../../src/domain/transfer/events.ts'
 import type { Pool } from '../../src/platform/postgres.ts'
-import { chanceOf } from './chance.ts'
-import type { Chance } from './chance.ts'
+import { createChance } from '../support/chance.ts'
+import type { Chance } from '../support/chance.ts'
 import { createGates } from './gates.ts'
 import type { Gates } from './gates.ts'
 import type { Bug } from './process.ts'
@@ -74,7 +74,7 @@ export function createFacts ({ stage, scenario, seed, bug }: Play): Facts {
   const left: Partial<Record<Fault, number>> = { ...scenario.faults }
   const trace: string[] = []
   const facts: Facts = {
-    stage, scenario, bug, time, left, trace, chance: chanceOf(seed), gates: createGates(), source: createSource(PORTAL, DEALS), target: createTarget(),
+    stage, scenario, bug, time, left, trace, chance: createChance(seed), gates: createGates(), source: createSource(PORTAL, DEALS), target: createTarget(),
     applied: new Set(), removed: new Set(), signals: new Map(DEALS.map(id => [id, 0])), events: new Map(DEALS.map(id => [id, []])),
     broken: null, calm: scenario.linked === true,
     say: (line) => { trace.push(`${String(time.nowMs() - BEGIN_MS).padStart(6)} ${line}`) },

@@ -1,4 +1,4 @@
-import type { Chance } from './chance.ts'
+import type { Chance } from '../support/chance.ts'
 import { SOURCES } from './names.ts'
 import type { RigSystem } from './system.ts'
 

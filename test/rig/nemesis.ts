@@ -3,7 +3,7 @@
 import { appendFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import type { FaultSpec } from '../../simulator/faults.ts'
-import type { Chance } from './chance.ts'
+import type { Chance } from '../support/chance.ts'
 import type { Span } from './evidence.ts'
 import type { Mode } from './fault-proxy.ts'
 import { SOURCES, TARGET } from './names.ts'

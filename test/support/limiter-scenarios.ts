@@ -1,5 +1,6 @@
 import type { Limits } from '../../src/bitrix24/limiter.ts'
-import { SCRIPT, random } from './limiter-world.ts'
+import { seededChance } from '../../simulator/faults.ts'
+import { SCRIPT } from './limiter-world.ts'
 import type { Rules, Scenario, World } from './limiter-world.ts'
 
 const ENTERPRISE: Limits = { per_second: 5, burst: 250 }
@@ -11,7 +12,7 @@ const bunched = (holdMs: number) => (world: World): number => { const into = wor
 const WORST: Scenario = { ...BURSTS, late: bunched(4250), network: world => Math.min(bunched(5 * S)(world), 700) }
 
 /** A stall of random length at the beginning of each burst, such as a collection of garbage or a network that hangs. */
-const stalled = (mostMs: number) => (world: World): number => bunched(random(world.seed + Math.floor(world.now / (90 * S)))() * mostMs)(world)
+const stalled = (mostMs: number) => (world: World): number => bunched(seededChance(world.seed + Math.floor(world.now / (90 * S)))() * mostMs)(world)
 
 /**
  * A process takes a whole burst and stands still before it has sent it; it wakes while its successor sends the next one. The

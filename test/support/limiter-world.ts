@@ -1,5 +1,6 @@
 // The budget of a portal in virtual time: limiter.lua itself on a real Redis, processes that follow the rules of limiter.ts with
 // seeded lateness, and a portal that refuses whatever its leaky bucket cannot hold. A rule can be taken away (`Rules`).
+import { seededChance } from '../../simulator/faults.ts'
 import { readFileSync } from 'node:fs'
 import { LATE_MS, MAX_WAIT_MS, budgetOf } from '../../src/bitrix24/limiter.ts'
 import type { Limits } from '../../src/bitrix24/limiter.ts'
@@ -47,17 +48,6 @@ export interface Scenario {
 
 export interface Verdict { readonly sent: number, readonly refused: number, readonly highest: number, readonly used: number }
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-export function random (seed: number): () => number {
-  let a = seed >>> 0
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0
-    let t = Math.imul(a ^ (a >>> 15), a | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
-
 export class World {
   readonly scenario: Scenario
   readonly rules: Rules
@@ -87,7 +77,7 @@ export class World {
     this.scenario = how.scenario
     this.rules = how.rules ?? {}
     this.seed = how.seed
-    this.chance = random(how.seed)
+    this.chance = seededChance(how.seed)
     this.portal = how.scenario.portal ?? BASIC
     // Former processes have just used the whole of their depth.
     this.#level = budgetOf(this.portal, PROCESSES).depth

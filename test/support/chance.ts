@@ -6,6 +6,9 @@ export interface Chance {
   readonly next: () => number
   /** From `low` up to, not including, `high`. */
   readonly between: (low: number, high: number) => number
+  /** A whole number from 0 up to, not including, `end`. */
+  readonly below: (end: number) => number
+  readonly isTrue: (probability: number) => boolean
   readonly pick: <T>(items: readonly T[]) => T
   /** An index below `count`; the first is the likeliest, the n-th n times less so (Zipf). */
   readonly zipf: (count: number) => number
@@ -16,6 +19,8 @@ export function createChance (seed: number): Chance {
   return {
     next,
     between: (low, high) => low + next() * (high - low),
+    below: end => Math.floor(next() * end),
+    isTrue: probability => next() < probability,
     pick: (items) => {
       const item = items[Math.floor(next() * items.length)]
       if (item === undefined) throw new Error('nothing to pick from')
