@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util'
 import type { Config } from '../../platform/config.ts'
-import { messageOf } from '../../platform/logger.ts'
+import { readConfigAndJson } from '../config-and-json.ts'
 import { withDatabase } from '../with-parts.ts'
 import { propose } from './propose.ts'
 import { readDuplicates, readScans } from './read.ts'
@@ -18,7 +17,7 @@ const say = (line: string): void => { process.stderr.write(`${line}\n`) }
 
 /** Runs `duplicates`; gives the exit code. Changes nothing anywhere. */
 export async function duplicatesCommand (argv: string[], load: (file: string) => Config): Promise<number> {
-  const read = readOptions(argv)
+  const read = readConfigAndJson(argv)
   if (read.kind === 'help') { print(HELP); return 0 }
   if (read.kind === 'wrong') { say(`duplicates: ${read.mistake}\n\n${HELP}`); return 2 }
   const config = load(read.config)
@@ -44,15 +43,4 @@ function tell (found: readonly Duplicate[], config: Config): void {
 function asJson (each: Duplicate): object {
   const { keep, others } = propose(each)
   return { target: each.target, kind: each.kind, origin: each.origin, keep, others, seen_at: each.seenAt.toISOString() }
-}
-
-function readOptions (args: string[]): { readonly kind: 'read', readonly config: string, readonly json: boolean } | { readonly kind: 'wrong', readonly mistake: string } | { readonly kind: 'help' } {
-  try {
-    const { values } = parseArgs({ args, options: { config: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
-    if (values.help === true) return { kind: 'help' }
-    if (values.config === undefined) return { kind: 'wrong', mistake: '--config FILE is missing' }
-    return { kind: 'read', config: values.config, json: values.json === true }
-  } catch (error) {
-    return { kind: 'wrong', mistake: messageOf(error) }
-  }
 }

@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util'
 import type { Config } from '../../platform/config.ts'
-import { messageOf } from '../../platform/logger.ts'
+import { readConfigAndJson } from '../config-and-json.ts'
 import { withDatabase } from '../with-parts.ts'
 import { gather } from './gather.ts'
 import { jsonOfStatus, linesOfStatus } from './screen.ts'
@@ -14,22 +13,11 @@ const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 
 /** Runs `status`; gives the exit code. Changes nothing anywhere. */
 export async function statusCommand (argv: string[], load: (file: string) => Config): Promise<number> {
-  const read = readOptions(argv)
+  const read = readConfigAndJson(argv)
   if (read.kind === 'help') { print(HELP); return 0 }
   if (read.kind === 'wrong') { process.stderr.write(`status: ${read.mistake}\n\n${HELP}`); return 2 }
   const status = await withDatabase(load(read.config), gather)
   if (read.json) print(JSON.stringify(jsonOfStatus(status)))
   else for (const line of linesOfStatus(status)) print(line)
   return 0
-}
-
-function readOptions (args: string[]): { readonly kind: 'status', readonly config: string, readonly json: boolean } | { readonly kind: 'wrong', readonly mistake: string } | { readonly kind: 'help' } {
-  try {
-    const { values } = parseArgs({ args, options: { config: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
-    if (values.help === true) return { kind: 'help' }
-    if (values.config === undefined) return { kind: 'wrong', mistake: '--config FILE is missing' }
-    return { kind: 'status', config: values.config, json: values.json === true }
-  } catch (error) {
-    return { kind: 'wrong', mistake: messageOf(error) }
-  }
 }
