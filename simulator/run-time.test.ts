@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -74,23 +73,15 @@ async function program (t: TestContext, dir: string, ports: readonly number[]): 
   }
 }
 
-async function workshop (t: TestContext): Promise<{ dir: string, ports: number[] }> {
+function workshop (t: TestContext): { dir: string, ports: number[] } {
   const dir = mkdtempSync(path.join(tmpdir(), 'simulator-'))
   t.after(() => { rmSync(dir, { recursive: true, force: true }) })
-  return { dir, ports: [await freePort(), await freePort()] }
-}
-
-function freePort (): Promise<number> {
-  return new Promise((resolve) => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
+  // Below the range of outgoing connections: one from there may be taken before the program listens on it.
+  return { dir, ports: [randomInt(12_000, 22_000), randomInt(22_000, 32_000)] }
 }
 
 test('a simulator that is killed keeps every answered write, and its record goes on', async (t) => {
-  const { dir, ports } = await workshop(t)
+  const { dir, ports } = workshop(t)
   const first = await program(t, dir, ports)
   const add = async (at: Program, origin: string): Promise<number> => (await asReply(await fetch(`${at.rest}crm.deal.add?fields[TITLE]=A&fields[ORIGINATOR_ID]=x&fields[ORIGIN_ID]=${origin}`))).body['result'] as number
   const ids = [await add(first, '1'), await add(first, '2'), await add(first, '3')]
@@ -109,7 +100,7 @@ test('a simulator that is killed keeps every answered write, and its record goes
 })
 
 test('a simulator that is stopped keeps tokens, bindings and the offline queue', async (t) => {
-  const { dir, ports } = await workshop(t)
+  const { dir, ports } = workshop(t)
   const first = await program(t, dir, ports)
   const base = first.rest.replace('/rest/1/s/', '')
   const sent = await fetch(`${base}/oauth/authorize/?client_id=${APP.client_id}`, { redirect: 'manual' })
@@ -128,7 +119,7 @@ test('a simulator that is stopped keeps tokens, bindings and the offline queue',
 })
 
 test('the control door acts for people and robots, scripts faults, changes the clock, and costs no budget', async (t) => {
-  const { dir, ports } = await workshop(t)
+  const { dir, ports } = workshop(t)
   const { door, rest } = await program(t, dir, ports)
   const { id } = await door('POST', '/portals/p/create', { fields: { TITLE: 'A' } })
   await door('POST', '/portals/p/update', { id, fields: { TITLE: 'B' } })

@@ -1,8 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdtempSync } from 'node:fs'
-import net from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -71,14 +69,14 @@ function stopAtEnd (dir: string): void {
   for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(signal, () => process.exit(code))
 }
 
-/** A port that is free now. */
-export function freePort (): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
+/**
+ * A port that is free now. Not one that the system gives: it would lie where the ports of outgoing connections come from, and a
+ * program that is to listen there a second later would find it in use.
+ */
+export async function freePort (): Promise<number> {
+  for (let tries = 0; tries < 200; tries++) {
+    const port = randomInt(FIRST_PORT, LAST_PORT)
+    if (await areFree([port])) return port
+  }
+  throw new Error('no free port was found')
 }
