@@ -30,7 +30,7 @@ export function refuseAnswer (fault: FaultSpec, out: Out): boolean {
     case '503': out.refuse(503, 'QUERY_LIMIT_EXCEEDED', 'Too many requests'); return true
     case '429': out.refuse(429, 'OPERATION_TIME_LIMIT', 'Method is blocked due to operation time limit.'); return true
     case '500': out.refuse(500, 'INTERNAL_SERVER_ERROR', 'Internal server error'); return true
-    case '502': case '504': gateway(out, Number(fault.mode)); return true
+    case '502': case '504': case '413': gateway(out, Number(fault.mode)); return true
     case 'none': return true
     default: return false
   }

@@ -1,7 +1,7 @@
 export type FaultWhere = 'webhook' | 'answer' | 'write' | 'limit' | 'auth' | 'oauth' | 'data'
 export const faultModes = {
   webhook: ['drop', 'twice', 'late', 'reordered', 'burst', 'replayed', 'extra_keys', 'missing_keys', 'wrong_token', 'foreign_member', 'foreign_domain', 'internal_endpoint'],
-  answer: ['503', '429', '500', '502', '504', 'html200', 'malformed', 'truncated', 'empty', 'slow', 'slow_body', 'none'],
+  answer: ['503', '429', '500', '502', '504', '413', 'html200', 'malformed', 'truncated', 'empty', 'slow', 'slow_body', 'none'],
   write: ['lost', 'error_done', 'cut', 'late', 'batch_cut', 'command_fails'],
   limit: ['full', 'operating', 'overload', 'foreign'],
   auth: ['expired_token', 'no_auth', 'invalid_credentials', 'insufficient_scope', 'plan_ended', 'portal_deleted', 'redirect'],

@@ -4,6 +4,7 @@ import { failpoint } from '../platform/failpoint.ts'
 import type { Outgoing } from '../platform/outgoing.ts'
 import { commandText, jsonText } from './batch.ts'
 import type { Command } from './batch.ts'
+import { createBatchSize } from './batch-size.ts'
 import { tooLate } from './breaker.ts'
 import type { Breaker } from './breaker.ts'
 import type { Limiter, Slot } from './limiter.ts'
@@ -34,6 +35,8 @@ export interface PortalClient {
   room (method: string): number
   /** Counts commands as under way from before they are sent until the function that it gives is called. */
   begin (methods: readonly string[]): () => void
+  /** How many commands a batch should have at most, so that the portal does not cut it for its length. */
+  batchSize (): number
   call (method: string, params: Readonly<Record<string, Json>>, options: CallOptions): Promise<Answer>
   batch (commands: ReadonlyMap<string, Command>, options: CallOptions): Promise<BatchAnswer>
 }
@@ -45,12 +48,16 @@ const READ_MS = 30_000
 const WRITE_MS = 65_000
 const THROTTLED_PAUSE_MS = 2000
 
-/** Makes the client of one portal; `restUrl` is the incoming webhook's address, which is the credential itself, `operatingSeconds` what a method may run in ten minutes. */
-export function createPortalClient (parts: { name: string, restUrl: string, outgoing: Outgoing, limiter: Limiter, breaker: Breaker, meter: CallMeter, operatingSeconds?: number }): PortalClient {
+/**
+ * Makes the client of one portal; `restUrl` is the incoming webhook's address, which is the credential itself, `operatingSeconds` what a
+ * method may run in ten minutes, `requestLimitMs` after what time the portal ends a request (a test's portal does it earlier).
+ */
+export function createPortalClient (parts: { name: string, restUrl: string, outgoing: Outgoing, limiter: Limiter, breaker: Breaker, meter: CallMeter, operatingSeconds?: number, requestLimitMs?: number }): PortalClient {
   const { name, outgoing, limiter, breaker, meter } = parts
   const operating = createOperating(parts.operatingSeconds === undefined ? {} : { limitSeconds: parts.operatingSeconds })
   const base = parts.restUrl.endsWith('/') ? parts.restUrl : `${parts.restUrl}/`
   const masked = createMask(base)
+  const size = createBatchSize(parts.requestLimitMs)
 
   async function call (method: string, params: Readonly<Record<string, Json>>, options: CallOptions): Promise<Answer> {
     const started = monotonicMs()
@@ -85,7 +92,9 @@ export function createPortalClient (parts: { name: string, restUrl: string, outg
 
   async function batch (commands: ReadonlyMap<string, Command>, options: CallOptions): Promise<BatchAnswer> {
     const cmd = Object.fromEntries([...commands].map(([key, command]) => [key, commandText(command)]))
+    const began = monotonicMs()
     const answer = await call('batch', { halt: 0, cmd }, options)
+    size.learn({ commands: commands.size, tookMs: monotonicMs() - began, isAnswered: answer.kind === 'ok' })
     if (answer.kind === 'failed') return answer
     const fate = readBatch(answer.result, options.intent)
     if (fate !== undefined) return { kind: 'ok', fate: key => timed(commands.get(key)?.method ?? '', fate(key)), portalNow: answer.portalNow }
@@ -101,7 +110,7 @@ export function createPortalClient (parts: { name: string, restUrl: string, outg
 
   const room = (method: string): number => operating.room('batch') === 0 ? 0 : operating.room(method)
 
-  return { name, limiter, breakerState: () => breaker.state(), heldMs, room, begin: methods => operating.begin(methods), call, batch }
+  return { name, limiter, breakerState: () => breaker.state(), heldMs, room, batchSize: () => size.current(), begin: methods => operating.begin(methods), call, batch }
 }
 
 /** The words of a portal or of a socket without the secret, which is the last part of an incoming webhook's address. */

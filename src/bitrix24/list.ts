@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import type { Failure } from '../domain/transfer/failure.ts'
-import { BATCH_SIZE } from './batch.ts'
 import type { Command } from './batch.ts'
 import type { PortalClient } from './client.ts'
 import { LOOK_UP_METHOD, READ_SIZE, readItem } from './read.ts'
@@ -26,11 +25,11 @@ export const page = z.union([z.object({ items: z.array(z.unknown()) }), z.array(
  * within one second, nor a deal saved meanwhile, makes it skip one. The select is that of `readDeals`: equal deals give equal hashes.
  */
 export async function listChanged (client: PortalClient, stretches: readonly Stretch[], signal: AbortSignal): Promise<Listed> {
-  const commands = new Map(stretches.slice(0, BATCH_SIZE).map((stretch, i) => [`s${i}`, { stretch, command: changedCommand(stretch) }]))
+  const commands = new Map(stretches.slice(0, client.batchSize()).map((stretch, i) => [`s${i}`, { stretch, command: changedCommand(stretch) }]))
   const answer = await client.batch(new Map([...commands].map(([key, { command }]) => [key, command])), { intent: 'read', slot: await client.limiter.slot(signal) })
   if (answer.kind === 'failed') return answer
   const deals: TargetDeal[] = []
-  const rest = stretches.slice(BATCH_SIZE)
+  const rest = stretches.slice(commands.size)
   for (const [key, { stretch }] of commands) {
     const fate = answer.fate(key)
     if (fate.kind === 'failed') return fate

@@ -56,8 +56,8 @@ export async function readDeals (client: PortalClient, ids: readonly string[], s
     for (const asked of (command.params['filter'] as { '@id': string[] })['@id']) listed.add(asked)
   }
   const missing = ids.filter(wanted => listed.has(wanted) && !deals.has(wanted))
-  for (let at = 0; at < missing.length; at += BATCH_SIZE) {
-    const failure = await readMissing(client, { ids: missing.slice(at, at + BATCH_SIZE), deals, signal })
+  while (missing.length > 0) {
+    const failure = await readMissing(client, { ids: missing.splice(0, client.batchSize()), deals, signal })
     if (failure !== undefined) return { kind: 'failed', failure }
   }
   return { kind: 'read', beganAt: answer.portalNow ?? began, deals }

@@ -1,6 +1,5 @@
 // Lists all deals of a portal by id, many pages in one request.
 import type { Failure } from '../domain/transfer/failure.ts'
-import { BATCH_SIZE } from './batch.ts'
 import type { Command } from './batch.ts'
 import type { PortalClient } from './client.ts'
 import { page } from './list.ts'
@@ -27,17 +26,17 @@ const DEAL = 2
 /** A page of this many ids never overflows. */
 export const NARROWEST = PAGE
 const WIDEST = PAGE * 1024
-const WINDOWS = BATCH_SIZE - 1
 // Seven tenths of a page are aimed at, so that a region a little denser than the last one still fits.
 const AIM = 0.7 * PAGE
 const GROWTH = 8
 
 /**
- * One request: 49 pages of `width` ids each, and the newest id. A page that overflows ends what the request tells at its last
+ * One request: up to 49 pages of `width` ids each, and the newest id. A page that overflows ends what the request tells at its last
  * deal, so that no deal is jumped over however the ids lie; the next request spans fewer ids.
  */
 export async function walkDeals (client: PortalClient, { after, width }: WalkMark, signal: AbortSignal): Promise<Walked> {
-  const commands = new Map(Array.from({ length: WINDOWS }, (_, i) => [`w${i}`, windowCommand(after + BigInt(i * width), width)]))
+  const windows = Math.max(1, client.batchSize() - 1)
+  const commands = new Map(Array.from({ length: windows }, (_, i) => [`w${i}`, windowCommand(after + BigInt(i * width), width)]))
   commands.set('newest', list({ filter: {}, select: ['id'], order: { id: 'DESC' } }))
   const answer = await client.batch(commands, { intent: 'read', slot: await client.limiter.slot(signal) })
   if (answer.kind === 'failed') return answer
@@ -46,7 +45,7 @@ export async function walkDeals (client: PortalClient, { after, width }: WalkMar
   const deals: TargetDeal[] = []
   let covered = after
   let overflow = false
-  for (let i = 0; i < WINDOWS && !overflow; i += 1) {
+  for (let i = 0; i < windows && !overflow; i += 1) {
     const found = readPage(answer.fate(`w${i}`))
     if (found.kind === 'failed') return found
     const end = covered + BigInt(width)

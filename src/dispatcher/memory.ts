@@ -23,6 +23,8 @@ export interface Memory {
   readonly book: RecordBook<DealInHand>
   /** Claims that are being read now, by source portal, and since when (monotonic ms). A portal has one read at a time. */
   readonly reads: Map<string, { readonly claims: readonly Claim[], readonly since: number }>
+  /** Deals and records that were in a request which the target refused as a whole, until they have an answer of their own. */
+  readonly suspects: Set<string>
   /** How many deals and records wait to be sent, or wait for such. */
   queued (): number
   /** How many of them a request could take now. */
@@ -42,9 +44,10 @@ export function createMemory (how: { readonly unknownWaitMs: number, readonly ma
   const reads: Memory['reads'] = new Map()
   const unknown = createUnknownBox<Planned>(how.unknownWaitMs)
   const book = createRecordBook<DealInHand>(how)
+  const suspects = new Set<string>()
   let waitingSince = 0
   return {
-    owned: null, ready, toLookUp, held, unknown, book, reads,
+    owned: null, ready, toLookUp, held, unknown, book, reads, suspects,
     queued: () => ready.length + toLookUp.length + book.waiting.size + book.size(),
     sendable: () => ready.length + toLookUp.length + book.queue.length,
     ahead: () => [
@@ -59,6 +62,7 @@ export function createMemory (how: { readonly unknownWaitMs: number, readonly ma
       held.clear()
       unknown.clear()
       book.clear()
+      suspects.clear()
     }
   }
 }

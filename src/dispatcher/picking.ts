@@ -97,9 +97,10 @@ export function createPicking (context: EngineContext, isDraining: () => boolean
       doubt = false
     }
     if (lanes.isStopped(target)) return
-    const due = memory.unknown.takeDue()
+    const most = lanes.client(target)?.batchSize() ?? 0
+    const due = memory.unknown.takeDue(most)
     if (due.length > 0) context.track(settleUnknown(due, epoch))
-    const records = memory.book.unknown.takeDue()
+    const records = memory.book.unknown.takeDue(most)
     if (records.length > 0) context.track(settleUnknownRecords(records, epoch))
     for (const group of Map.groupBy(await claim(epoch), c => c.portal).values()) context.track(read(group, epoch))
   }

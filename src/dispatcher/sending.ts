@@ -8,13 +8,12 @@ import type { EngineContext } from './context.ts'
 import { failed, unknownEvent, waitAgain } from './outcome.ts'
 import type { Gathering } from './records/gathering.ts'
 import type { RecordJob, RecordResult } from './records/record.ts'
-import { canSend, methodsOf, originOf, takeHeld, takeLoad } from './target.ts'
+import { canSend, methodsOf, namesIn, originOf, takeHeld, takeLoad } from './target.ts'
 import type { Load, LoadResult } from './target.ts'
 import { createTurns } from './turns.ts'
 import type { Planned } from './work.ts'
 
 const IN_FLIGHT = 4
-const FULL_LOAD = 50
 const FILL_MS = 150
 const SEND_WINDOW_MS = 4_000
 const IDLE_MS = 250
@@ -30,9 +29,11 @@ export function createSending (context: EngineContext, gathering: Gathering): ()
   /** The client while a load may be sent now; else how long to wait for that. */
   function mayBegin (epoch: number | null): PortalClient | number {
     if (memory.sendable() === 0 || inFlight >= IN_FLIGHT || epoch === null || epoch !== memory.owned || lanes.isStopped(target)) return IDLE_MS
+    const client = lanes.client(target)
+    if (client === undefined) return IDLE_MS
     // A request spends a slot whatever it carries: while more deals are being read, wait a moment for a full one.
-    if (memory.reads.size > 0 && memory.ready.length + memory.book.queue.length < FULL_LOAD && memory.waitedMs() < FILL_MS) return 20
-    return lanes.client(target) ?? IDLE_MS
+    if (memory.reads.size > 0 && memory.ready.length + memory.book.queue.length < client.batchSize() && memory.waitedMs() < FILL_MS) return 20
+    return client
   }
 
   async function send (): Promise<void> {
@@ -46,7 +47,7 @@ export function createSending (context: EngineContext, gathering: Gathering): ()
     // The slot comes before the intent: a wait for it must not eat the send window.
     const slot = await client.limiter.slot(signal)
     if (lease.epoch() !== epoch || memory.owned !== epoch) return
-    const load = takeLoad(memory, { client, turns, lookUpTurns })
+    const load = takeLoad(memory, { client, turns, lookUpTurns, suspects: memory.suspects })
     const end = client.begin(methodsOf(load))
     memory.startWaiting()
     inFlight += 1
@@ -59,6 +60,7 @@ export function createSending (context: EngineContext, gathering: Gathering): ()
     if (intended === null || intended.writes.length + load.lookUps.length + intended.records.length === 0) return
     const notAfter = Math.min(lease.deadline(how.epoch), intentAt + SEND_WINDOW_MS)
     const result = await parts.sendLoad(how.client, { ...intended, lookUps: load.lookUps }, { slot: how.slot, notAfter, epoch: how.epoch, targetMissing: portal => context.routes.get(portal)?.mapping.on_target_missing ?? 'park' })
+    for (const name of namesIn(load)) if (result.isRefused) memory.suspects.add(name); else memory.suspects.delete(name)
     await take(result, load, how.epoch)
   }
 

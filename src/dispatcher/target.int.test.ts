@@ -119,7 +119,7 @@ test('what a target portal answers decides what becomes of each deal of a reques
     assert.equal(takeLoad({ ready: [], toLookUp, book: { queue: [] } }, { client, ...turns() }).lookUps.length, 200)
   })
   await t.test('a load holds no more writes of a method than its time has room for, the live ones first', () => {
-    const room = { room: (method: string) => method === 'crm.item.add' ? 2 : method === 'crm.item.update' ? 1 : Infinity }
+    const room = { room: (method: string) => method === 'crm.item.add' ? 2 : method === 'crm.item.update' ? 1 : Infinity, batchSize: () => 50 }
     const late = Array.from({ length: 5 }, () => { const p = planned('old'); return { ...p, claim: { ...p.claim, lane: 'backfill' as const } } })
     const ready = [...late, planned('new 1'), planned('new 2'), planned('u', { link: '1' }), planned('v', { link: '1' })]
     const load = takeLoad({ ready, toLookUp: [], book: { queue: [] } }, { client: room, ...turns() })

@@ -9,6 +9,7 @@ import type { Fate } from '../bitrix24/response.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import { failed, parked, succeeded, superseded, waitAgain } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
+import { originIdOf } from './records/record.ts'
 import type { RecordJob, RecordResult } from './records/record.ts'
 import { isAlone, judgeRecords, recordCommands, takeRecords } from './records/travel.ts'
 import type { Turns } from './turns.ts'
@@ -29,29 +30,37 @@ export interface LoadResult {
   readonly isPageFull: boolean
   readonly records: readonly RecordResult[]
   readonly portalFailure: Failure | null
+  /** The request was refused as a whole, though it carried several things: nobody knows which of them is meant, and none was done. */
+  readonly isRefused: boolean
 }
 
 /** What waits to travel to the target. */
 interface Queues { readonly ready: Planned[], readonly toLookUp: Planned[], readonly book: { readonly queue: RecordJob[] } }
-type Rooms = Pick<PortalClient, 'room'>
+type Rooms = Pick<PortalClient, 'room' | 'batchSize'>
 
-// At least so much of a request is for records: deals that have none must not keep those that do from ever being complete.
-const RECORD_ROOM = 25
-// Creates that one look-up asks for. It answers a page of 50, of creates mostly none, so it costs next to nothing (decision 0009).
+// So much of a full request is for records: deals that have none must not keep those that do from ever being complete.
+const RECORD_ROOM = BATCH_SIZE / 2
+// What one record may ask at a time: two for ORIGIN pairs, and by telephone, e-mail and title. With less room it would wait for ever.
+const LEAST_RECORD_ROOM = 5
+// Creates that one look-up of a full request asks for. It answers a page of 50, of creates mostly none, so it costs next to nothing (decision 0009).
 const LOOK_UP_SIZE = 200
 
 /**
- * Takes the next load off the queues: up to 50 commands, first about records, since deals wait for them, and of no method more
- * than its time has room for. A look-up costs one command. A write whose text looks like a batch reference travels alone.
+ * Takes the next load off the queues: up to 50 commands, fewer to a slow portal, first about records, since deals wait for them, and of
+ * no method more than its time has room for. A look-up costs one command. A write whose text looks like a batch reference travels
+ * alone, and so does a suspect.
  */
-export function takeLoad ({ ready, toLookUp, book }: Queues, how: { readonly client: Rooms, readonly turns: Turns, readonly lookUpTurns: Turns }): Load {
+export function takeLoad ({ ready, toLookUp, book }: Queues, how: { readonly client: Rooms, readonly turns: Turns, readonly lookUpTurns: Turns, readonly suspects?: ReadonlySet<string> }): Load {
+  const { suspects = new Set() } = how
+  const size = how.client.batchSize()
+  const recordIsAlone = (job: RecordJob): boolean => isAlone(job) || suspects.has(recordName(job))
   const deals = ready.length + Math.min(1, toLookUp.length)
-  const records = takeRecords(book.queue, Math.min(Math.max(RECORD_ROOM, BATCH_SIZE - deals), recordRoom(book.queue, how.client)))
-  if (isAlone(records[0])) return { writes: [], lookUps: [], records }
+  const records = takeRecords(book.queue, Math.min(Math.max(LEAST_RECORD_ROOM, Math.ceil(size / 2), size - deals), recordRoom(book.queue, how.client)), recordIsAlone)
+  if (records[0] !== undefined && recordIsAlone(records[0])) return { writes: [], lookUps: [], records }
   const asked = [...recordCommands(records).values()].map(command => command.method)
-  const lookUps = how.client.room(LOOK_UP_METHOD) > 0 ? how.lookUpTurns.take(toLookUp, LOOK_UP_SIZE) : []
-  const writes = how.turns.take(ready, BATCH_SIZE - asked.length - Math.min(1, lookUps.length), roomBy(how.client, asked))
-  const alone = writes.findIndex(p => mustTravelAlone(p.write))
+  const lookUps = how.client.room(LOOK_UP_METHOD) > 0 ? how.lookUpTurns.take(toLookUp, LOOK_UP_SIZE * size / BATCH_SIZE) : []
+  const writes = how.turns.take(ready, Math.max(0, size - asked.length - Math.min(1, lookUps.length)), roomBy(how.client, asked))
+  const alone = writes.findIndex(p => mustTravelAlone(p.write) || suspects.has(originOf(p)))
   if (alone === -1) return { writes, lookUps, records }
   if (alone === 0 && records.length === 0) {
     ready.unshift(...writes.splice(1))
@@ -118,12 +127,26 @@ export async function sendLoad (client: PortalClient, load: Load, how: { slot: S
   if (only !== undefined) {
     const answer = await client.call(only.method, only.params, options)
     const fate: Fate = answer.kind === 'ok' ? { kind: 'ok', result: answer.result, time: answer.time } : answer
-    return judge(load, () => fate, how)
+    return { ...judge(load, () => fate, how), isRefused: false }
   }
   const answer = await client.batch(commands, options)
-  const fate = answer.kind === 'failed' ? (): Fate => answer : answer.fate
+  const isOne = writes.length + records.length + Math.min(1, lookUps.length) === 1
+  const isRefused = answer.kind === 'failed' && !isOne && (answer.failure.class === 'permanent' || answer.failure.class === 'missing')
+  const fate = answer.kind === 'failed' ? (): Fate => isRefused ? REFUSED : answer : answer.fate
   const found = look && answer.kind === 'ok' ? answer.fate('look') : undefined
-  return { ...judge(load, fate, how), ...found?.kind === 'ok' ? { found: readLookUp(found.result) ?? null, isPageFull: isPageFull(found.result) } : {} }
+  return { ...judge(load, fate, how), isRefused, ...found?.kind === 'ok' ? { found: readLookUp(found.result) ?? null, isPageFull: isPageFull(found.result) } : {} }
+}
+
+// The portal means the request, or one thing in it, and does not say which: nobody is parked for that.
+const REFUSED: Fate = { kind: 'failed', failure: { class: 'unsent', code: 'batch_refused', detail: 'The target refused the whole request; each part of it is sent alone.' } }
+
+/** What suspects are known by: everything that was in a request which the target refused as a whole. */
+export function namesIn (load: Load): string[] {
+  return [...load.writes.map(originOf), ...load.records.map(recordName)]
+}
+
+function recordName ({ claim }: RecordJob): string {
+  return `${claim.kind} ${originIdOf(claim)}`
 }
 
 function commandsOf ({ writes, lookUps, records }: Load): Map<string, Command> {
@@ -132,7 +155,7 @@ function commandsOf ({ writes, lookUps, records }: Load): Map<string, Command> {
   return commands
 }
 
-function judge (load: Load, fate: (key: string) => Fate, how: { epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): LoadResult {
+function judge (load: Load, fate: (key: string) => Fate, how: { epoch: number, targetMissing: (portal: string) => 'park' | 'recreate' }): Omit<LoadResult, 'isRefused'> {
   const judged = judgeWrites(load.writes, i => fate(`w${i}`), how)
   const records = judgeRecords(load.records, fate)
   const refusals = [...load.lookUps.length > 0 ? [portalFailure(fate('look'))] : [], ...records.map(result => result.kind === 'failed' && result.failure.class === 'portal' ? result.failure : null)]

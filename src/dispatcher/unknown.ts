@@ -1,6 +1,5 @@
 // Writes without an answer. Promises: nothing of such a deal is sent until its effect can no longer come and the
 // target has been asked. Does not promise: that a list which lags longer than the wait shows the deal.
-import { BATCH_SIZE } from '../bitrix24/batch.ts'
 import type { Command } from '../bitrix24/batch.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import { sentFields } from '../bitrix24/write.ts'
@@ -19,8 +18,8 @@ export const UNKNOWN_WAIT_MS = 65_000
 
 export interface UnknownBox<T> {
   add (attempts: readonly T[]): void
-  /** Those whose wait is over, taken out; at most one request's worth. */
-  takeDue (): T[]
+  /** Those whose wait is over, taken out; at most `most`, as many as one request may ask for. */
+  takeDue (most: number): T[]
   size (): number
   clear (): void
 }
@@ -29,8 +28,8 @@ export function createUnknownBox<T> (waitMs: number): UnknownBox<T> {
   let items: { attempt: T, at: number }[] = []
   return {
     add (attempts) { items.push(...attempts.map(attempt => ({ attempt, at: monotonicMs() + waitMs }))) },
-    takeDue () {
-      const due = items.filter(item => item.at <= monotonicMs()).slice(0, BATCH_SIZE)
+    takeDue (most) {
+      const due = items.filter(item => item.at <= monotonicMs()).slice(0, most)
       items = items.filter(item => !due.includes(item))
       return due.map(item => item.attempt)
     },

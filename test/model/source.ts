@@ -56,6 +56,7 @@ export function openClient (name: string, own: Pick<PortalClient, 'batch' | 'cal
     breakerState: () => 'closed',
     heldMs: () => 0,
     room: () => Infinity,
+    batchSize: () => 50,
     begin: () => () => undefined,
     ...own
   }

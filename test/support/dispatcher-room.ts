@@ -46,7 +46,7 @@ export interface DispatcherRoom {
   readonly main: Portal
   readonly limiter: (portal: string) => Limiter
   /** The clients of all portals, with limiters that the test makes. */
-  readonly clients: (limit?: (portal: string) => Limiter) => ReadonlyMap<string, PortalClient>
+  readonly clients: (limit?: (portal: string) => Limiter, requestLimitMs?: number) => ReadonlyMap<string, PortalClient>
   /** Starts a dispatcher; it stops with the test. `own` takes the place of the usual parts. */
   readonly dispatcher: (own?: Partial<DispatcherDeps>) => Promise<Dispatcher>
   /** A prepared mapping of title and sum; `more` adds to its rules. */
@@ -80,8 +80,8 @@ export async function openDispatcher (t: TestContext, config: { target?: Partial
   const limiter = (portal: string): Limiter => createLimiter(redis, { portal, address, limits: LIMITS })
   // A budget of which nothing is known counts as full: without this the first request of every portal waits two seconds.
   await Promise.all(portals.map(({ name }) => limiter(name).slot(AbortSignal.timeout(10_000))))
-  const clients = (limit: (portal: string) => Limiter = limiter): ReadonlyMap<string, PortalClient> => new Map(['acme', 'beta', 'main'].map(name => [name, createPortalClient({
-    name, restUrl: simulator.portal(name).restUrl, outgoing, limiter: limit(name), breaker: createBreaker({ resetMs: 500 }), meter: { observe: () => undefined }
+  const clients: DispatcherRoom['clients'] = (limit = limiter, requestLimitMs = 60_000) => new Map(['acme', 'beta', 'main'].map(name => [name, createPortalClient({
+    requestLimitMs, name, restUrl: simulator.portal(name).restUrl, outgoing, limiter: limit(name), breaker: createBreaker({ resetMs: 500 }), meter: { observe: () => undefined }
   })]))
   const log = config.log ?? createMemoryLog()
   const route: DispatcherRoom['route'] = (computed = {}, { from = 'acme', ...more } = {}) => prepareRoute({ name: from, domain: `${from}.bitrix24.ru` }, {

@@ -18,14 +18,14 @@ const KINDS: readonly CarriedKind[] = ['company', 'contact']
 const SHARED_COMMANDS = KINDS.length
 
 /**
- * Takes the records off the queue whose commands fit into `room` commands of a request. One whose text looks like a batch
- * reference travels alone: it is given alone, or left for the next request.
+ * Takes the records off the queue whose commands fit into `room` commands of a request. One that must travel alone is given
+ * alone, or left for the next request.
  */
-export function takeRecords (queue: RecordJob[], room: number): RecordJob[] {
+export function takeRecords (queue: RecordJob[], room: number, mustBeAlone: (job: RecordJob) => boolean = isAlone): RecordJob[] {
   let left = room - SHARED_COMMANDS
   let count = 0
   for (const job of queue) {
-    if (isAlone(job)) return count === 0 ? queue.splice(0, 1) : queue.splice(0, count)
+    if (mustBeAlone(job)) return count === 0 ? queue.splice(0, 1) : queue.splice(0, count)
     left -= costOf(job)
     if (left < 0) break
     count += 1
@@ -33,9 +33,9 @@ export function takeRecords (queue: RecordJob[], room: number): RecordJob[] {
   return queue.splice(0, count)
 }
 
-/** True when nothing else may travel in the request of this record. */
-export function isAlone (job: RecordJob | undefined): boolean {
-  return job !== undefined && job.write !== null && recordTravelsAlone(job.write)
+/** True when nothing else may travel in the request of this record, since its text looks like a batch reference. */
+export function isAlone (job: RecordJob): boolean {
+  return job.write !== null && recordTravelsAlone(job.write)
 }
 
 /** At least one for each, so that no request asks for more ORIGIN pairs than a page shows: what a page leaves out would be made twice. */
