@@ -46,6 +46,20 @@ test('a source portal that refuses everything is stopped alone: nothing is burnt
   assert.deepEqual(types(await room.told(stopped)), ['created'])
 })
 
+test('a source portal that hangs while it is probed holds up no other one', { timeout: 60_000 }, async (t) => {
+  const room = await openDispatcher(t)
+  room.acme.fault({ where: 'auth', mode: 'no_auth' })
+  await room.dispatcher()
+  await room.signal(room.acme.create({ TITLE: 'stopped' }))
+  await eventually(() => room.acme.stats().requests > 0)
+  room.acme.freeze()
+  await eventually(() => room.acme.stats().requests > 1, { deadlineMs: 20_000 })
+  const other = room.beta.create({ TITLE: 'other' })
+  await room.signal(other, 'beta')
+  assert.equal((await room.atRest(other, { portal: 'beta', deadlineMs: 10_000 }))['status'], 'idle')
+  room.acme.thaw()
+})
+
 /** The deal goes A, B with an error answer, and back to A: what the last attempt came to. */
 async function thereAndBack (t: TestContext, parts: Partial<EngineParts> = {}): Promise<string | undefined> {
   const room = await openDispatcher(t)
