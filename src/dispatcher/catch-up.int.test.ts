@@ -6,6 +6,8 @@ import type { DispatcherRoom } from '../../test/support/dispatcher-room.ts'
 import { readersView } from '../../test/model/properties.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import type { EventLog } from '../eventlog/port.ts'
+import { createLogger } from '../platform/logger.ts'
+import { recover } from './recovery.ts'
 
 const writes = (room: DispatcherRoom): number => room.main.journal().filter(entry => entry.kind === 'applied').length
 const rows = async (room: DispatcherRoom): Promise<unknown[]> => (await room.pool.query<Record<string, unknown>>('select deal_id, status, link, last_offset, signal_count, covered_offset, covered_count, ended_hash from dispatch.work order by deal_id')).rows
@@ -75,6 +77,19 @@ test('a database restored from a backup gets an epoch above the log\'s and knows
   assert.ok(await epochOf(room) > epochBefore)
   assert.equal(new Set(room.main.deals().map(deal => deal['ORIGIN_ID'])).size, room.main.deals().length)
   assert.equal(await endsForReaders(room, ids), true)
+})
+
+test('an epoch of another target that was taken over after us takes no lease away, unless no lease knows of it', async (t) => {
+  const { room, ids } = await fiveDeals(t)
+  const [event] = await room.told(ids[1] ?? 0)
+  assert.ok(event)
+  await room.log.append({ ...event, eventId: 'other', target: 'other', epoch: 101 })
+  await room.pool.query('update dispatch.lease set epoch = 100 where target = \'main\'')
+  const recovered = (): Promise<unknown> => recover({ log: room.log, pool: room.pool, logger: createLogger('test', 'error'), waitMs: 0 }, { target: 'main', epoch: 100 })
+  await assert.rejects(recovered(), { code: 'epoch_seen' })
+  await room.pool.query('insert into dispatch.lease values (\'other\', 101, \'another\', now())')
+  await room.pool.query('update dispatch.lease set epoch = 100 where target = \'main\'')
+  assert.deepEqual(await recovered(), [])
 })
 
 test('planted bug: a log that is not read after a restore leaves signals without an end for its readers', async (t) => {

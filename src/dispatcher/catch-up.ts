@@ -9,18 +9,19 @@ export interface CatchUp {
   take (event: TransferEvent): void
   /** The deals taken since the last call, the newest word about each. */
   told (): Told[]
-  /** The highest epoch that somebody else has told an outcome with. */
-  seenEpoch (): number
+  /** The highest epoch that somebody else has told an outcome with: about this target's deals, and about those of other targets. */
+  seenEpochs (): { readonly here: number, readonly elsewhere: number }
 }
 
 /** `own`: the epoch of the reader, whose words about what a former owner left do not count as another's. */
 export function createCatchUp ({ target, own }: { readonly target: string, readonly own: number }): CatchUp {
   let deals = new Map<string, Told>()
   const links = new Map<string, string | null>()
-  let seen = 0
+  const seen = { here: 0, elsewhere: 0 }
 
   function take (event: TransferEvent): void {
-    if (event.epoch !== own || event.type !== 'TransferOutcomeUnknown' || event.reason !== 'owner_gone') seen = Math.max(seen, event.epoch)
+    const where = event.target === target ? 'here' : 'elsewhere'
+    if (event.epoch !== own || event.type !== 'TransferOutcomeUnknown' || event.reason !== 'owner_gone') seen[where] = Math.max(seen[where], event.epoch)
     if (event.target !== target) return
     const key = `${event.portal}:${event.dealId}`
     if ('targetDealId' in event) links.set(key, event.type === 'TransferSucceeded' && event.action === 'deleted' ? null : event.targetDealId)
@@ -41,7 +42,7 @@ export function createCatchUp ({ target, own }: { readonly target: string, reado
       deals = new Map()
       return all
     },
-    seenEpoch: () => seen
+    seenEpochs: () => seen
   }
 }
 

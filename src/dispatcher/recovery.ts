@@ -7,6 +7,7 @@ import type { Pool } from '../platform/postgres.ts'
 import { createCatchUp } from './catch-up.ts'
 import { bringUp, outgrow } from './sql/catch-up.ts'
 import { unknownEvent } from './outcome.ts'
+import { highestEpoch } from './sql/lease.ts'
 import { readCheckpoints, saveCheckpoints } from './sql/inbox.ts'
 import { markUnknown, openIntents } from './sql/intent.ts'
 import { settleAgain, settleEnds } from './sql/settle.ts'
@@ -36,9 +37,10 @@ export async function recover (deps: { log: EventLog, pool: Pool, logger: Logger
     brought += await bringUp(pool, catchUp.told())
   })
   if (brought > 0) logger.log('warning', 'work_brought_up', { target: lease.target, epoch: lease.epoch, count: brought })
-  if (catchUp.seenEpoch() >= lease.epoch) {
-    await outgrow(pool, { ...lease, seen: catchUp.seenEpoch() })
-    throw new AppError('epoch_seen', `the log has outcomes of epoch ${catchUp.seenEpoch()} already, ours is ${lease.epoch}: the database was restored; a higher one is taken`, { retryable: true })
+  const forgotten = await forgottenEpoch(pool, catchUp.seenEpochs(), lease.epoch)
+  if (forgotten !== null) {
+    await outgrow(pool, { ...lease, seen: forgotten })
+    throw new AppError('epoch_seen', `the log has outcomes of epoch ${forgotten} already, ours is ${lease.epoch}: the database was restored; a higher one is taken`, { retryable: true })
   }
   const left = [...open.values()]
   const fresh = left.filter(intent => intent.status === 'intended').map(intent => intent.planned)
@@ -47,6 +49,12 @@ export async function recover (deps: { log: EventLog, pool: Pool, logger: Logger
   if (left.length > 0) logger.log('warning', 'intents_unknown', { target: lease.target, epoch: lease.epoch, count: left.length })
   await saveCheckpoints(pool, checkpoint, ends)
   return left.map(intent => intent.planned)
+}
+
+/** An epoch of the log that the leases do not know of; null when there is none. Another target may well be taken over after us, and have a higher one. */
+async function forgottenEpoch (pool: Pool, seen: { readonly here: number, readonly elsewhere: number }, own: number): Promise<number | null> {
+  if (seen.here >= own) return Math.max(seen.here, seen.elsewhere)
+  return seen.elsewhere >= own && seen.elsewhere > await highestEpoch(pool) ? seen.elsewhere : null
 }
 
 /** Settles a row by the outcome that its former owner had appended. False for an event that ends no attempt. */

@@ -14,6 +14,12 @@ export async function acquireLease (db: Queryable, wanted: { target: string, own
   return rows[0] === undefined ? null : Number(rows[0].epoch)
 }
 
+/** The highest epoch that any target was ever leased with, as far as this database knows; 0 when there was none. */
+export async function highestEpoch (db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ epoch: bigint }>('select coalesce(max(epoch), 0) as epoch from dispatch.lease')
+  return Number(rows[0]?.epoch)
+}
+
 /** Prolongs the lease; false when it is another's, or was over. */
 export async function renewLease (db: Queryable, mine: { target: string, owner: string, epoch: number, ttlMs: number }): Promise<boolean> {
   const { rowCount } = await db.query(`
