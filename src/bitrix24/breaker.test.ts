@@ -22,6 +22,12 @@ test('what a portal refuses is no outage: its circuit stays closed, and each ans
   assert.equal(late.state(), 'closed', 'our own lateness is none either')
 })
 
+test('planted bug: a breaker that counts refusals is opened by five bad deals of a portal that works', async () => {
+  const breaker = createBreaker({ failing: new Set(['transient', 'unknown', 'unsent', 'permanent']) })
+  await fire(breaker, no('permanent'), 5)
+  assert.equal(breaker.state(), 'open', 'the planted bug was not caught')
+})
+
 test('five calls without a good answer open it, whatever kind they are, and four do not; then nothing is sent', async () => {
   for (const kind of ['transient', 'unknown', 'unsent'] as const) {
     const breaker = createBreaker()

@@ -1,5 +1,5 @@
 import CircuitBreaker from 'opossum'
-import type { Failure } from '../domain/transfer/failure.ts'
+import type { Failure, FailureClass } from '../domain/transfer/failure.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Answer } from './response.ts'
 
@@ -18,20 +18,22 @@ class Outage extends Error {
 }
 
 // A portal that refuses one deal works; what does not answer, or only with errors of its own, does not.
-const FAILING = new Set(['transient', 'unknown', 'unsent'])
+const FAILING: ReadonlySet<FailureClass> = new Set<FailureClass>(['transient', 'unknown', 'unsent'])
 
 /** A request that was not written because its time had passed: our own lateness, which does not count against the portal. */
 export const tooLate: Failure = { class: 'unsent', code: 'too_late', detail: 'The request was not sent, since its time had passed; the deal is tried again by itself.' }
 
-const isOutage = (answer: Answer): boolean => answer.kind === 'failed' && FAILING.has(answer.failure.class) && answer.failure.code !== tooLate.code
 // opossum opens above its percentage and counts calls that are still going on: half is just above this.
 const HALF = 49.9
 
 /**
  * Opens after half of at least five calls in a minute failed, tries again every 5 s: a portal that is back is used within ten.
+ * `failing` is for a test that counts too much.
  * `timeout: false`: the breaker's own time-out would report a call as failed that still goes on.
  */
-export function createBreaker (options: { resetMs?: number } = {}): Breaker {
+export function createBreaker (options: { readonly resetMs?: number, readonly failing?: ReadonlySet<FailureClass> } = {}): Breaker {
+  const { failing = FAILING } = options
+  const isOutage = (answer: Answer): boolean => answer.kind === 'failed' && failing.has(answer.failure.class) && answer.failure.code !== tooLate.code
   const breaker = new CircuitBreaker(async (send: () => Promise<Answer>) => {
     const answer = await send()
     if (isOutage(answer)) throw new Outage(answer)

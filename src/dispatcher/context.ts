@@ -16,7 +16,7 @@ import type { commitIntents } from './sql/intent.ts'
 import type { commitRecordIntents } from './sql/record.ts'
 import type { sendLoad } from './target.ts'
 import type { DispatcherTelemetry } from './telemetry.ts'
-import type { lookUpUnknown } from './unknown.ts'
+import type { createUnknownBox, lookUpUnknown } from './unknown.ts'
 import type { Planned } from './work.ts'
 
 export interface EngineDeps {
@@ -39,6 +39,7 @@ export interface EngineParts {
   readonly commitIntents: typeof commitIntents
   readonly sendLoad: typeof sendLoad
   readonly lookUpUnknown: typeof lookUpUnknown
+  readonly createUnknownBox: typeof createUnknownBox<Planned>
   /** Whether the target is asked for the deal before the write is sent (rule `lookFirst`). */
   readonly mustLookUp: (planned: Planned) => boolean
   readonly commitRecordIntents: typeof commitRecordIntents

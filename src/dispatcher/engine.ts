@@ -16,10 +16,10 @@ import { claimDue } from './sql/claim.ts'
 import { commitIntents } from './sql/intent.ts'
 import { commitRecordIntents } from './sql/record.ts'
 import { sendLoad } from './target.ts'
-import { lookUpUnknown } from './unknown.ts'
+import { createUnknownBox, lookUpUnknown } from './unknown.ts'
 
 const PARTS: EngineParts = {
-  claimDue, commitIntents, commitRecordIntents, sendLoad, lookUpUnknown, mustLookUp: planned => planned.write.kind === 'create', mustLookUpRecord: () => true, matchKeys
+  claimDue, commitIntents, commitRecordIntents, sendLoad, lookUpUnknown, createUnknownBox, mustLookUp: planned => planned.write.kind === 'create', mustLookUpRecord: () => true, matchKeys
 }
 
 export interface Engine { wake (): void, stop (): Promise<void> }
@@ -58,7 +58,7 @@ function contextOf (deps: EngineDeps, { working, signal }: { working: Set<Promis
   const { target, log, pool, logger, telemetry } = deps
   const [pickBell, sendBell] = [createBell(), createBell()]
   const parts = { ...PARTS, ...deps.parts }
-  const memory = createMemory({ unknownWaitMs: deps.unknownWaitMs, matchKeys: parts.matchKeys })
+  const memory = createMemory({ unknownWaitMs: deps.unknownWaitMs, matchKeys: parts.matchKeys, createUnknownBox: parts.createUnknownBox })
   const settler = createSettler({ log, pool, logger, telemetry, signal })
 
   async function settle (outcomes: readonly Outcome[]): Promise<void> {

@@ -4,7 +4,6 @@ import { createRecordBook } from './records/book.ts'
 import type { RecordBook } from './records/book.ts'
 import type { RecordJob } from './records/record.ts'
 import type { DealInHand } from './source.ts'
-import { createUnknownBox } from './unknown.ts'
 import type { UnknownBox } from './unknown.ts'
 import type { Claim, Planned } from './work.ts'
 
@@ -37,12 +36,12 @@ export interface Memory {
   forget (): void
 }
 
-export function createMemory (how: { readonly unknownWaitMs: number, readonly matchKeys: (job: RecordJob) => readonly string[] }): Memory {
+export function createMemory (how: { readonly unknownWaitMs: number, readonly matchKeys: (job: RecordJob) => readonly string[], readonly createUnknownBox: (waitMs: number) => UnknownBox<Planned> }): Memory {
   const ready: Planned[] = []
   const toLookUp: Planned[] = []
   const held = new Map<string, Claim>()
   const reads: Memory['reads'] = new Map()
-  const unknown = createUnknownBox<Planned>(how.unknownWaitMs)
+  const unknown = how.createUnknownBox(how.unknownWaitMs)
   const book = createRecordBook<DealInHand>(how)
   const suspects = new Set<string>()
   let waitingSince = 0

@@ -13,7 +13,7 @@ import { claimDue } from './sql/claim.ts'
 import { noteSignals, saveCheckpoint } from './sql/inbox.ts'
 import { commitIntents } from './sql/intent.ts'
 import { sendLoad } from './target.ts'
-import { lookUpUnknown } from './unknown.ts'
+import { createUnknownBox, lookUpUnknown } from './unknown.ts'
 import type { Planned } from './work.ts'
 
 const nameOf = (event: TransferEvent): string => event.type === 'TransferSuperseded' ? `lost, ${event.targetDealId === null ? 'without' : 'with'} a link` : event.type === 'TransferOutcomeUnknown' ? 'unknown' : event.type
@@ -155,6 +155,35 @@ test('planted bug: an intent that is committed after the call makes a second dea
     }
   }
   assert.equal((await lateEffect(t, { parts })).length, 1)
+})
+
+/** A create whose answer fails to come for 3 s, and which takes effect 2.5 s after that. Gives the ORIGIN pairs that were added twice. */
+async function slowAndLate (t: TestContext, parts: Partial<EngineParts> = {}): Promise<string[]> {
+  const room = await openDispatcher(t)
+  const dealId = room.acme.create({ TITLE: 'slow' })
+  room.main.fault({ where: 'write', mode: 'late', method: 'crm.item.add', ms: 5500, times: 1 })
+  const silent: EngineParts['sendLoad'] = async (client, load, how) => {
+    const result = await sendLoad(client, load, how)
+    if (result.unknown.length > 0) await new Promise(resolve => setTimeout(resolve, 3000))
+    return result
+  }
+  await room.dispatcher({ unknownWaitMs: 3500, parts: { ...parts, sendLoad: silent } })
+  await room.signal(dealId)
+  await room.atRest(dealId, { deadlineMs: 30_000 })
+  await eventually(() => room.main.journal().some(entry => entry.kind === 'applied' && room.main.journal().some(cut => cut.kind === 'cut' && cut.request === entry.request)))
+  return doubledAdds(room.main.journal())
+}
+
+test('the wait for an unknown outcome begins with the end of the call', { timeout: 60_000 }, async (t) => {
+  assert.deepEqual(await slowAndLate(t), [])
+})
+
+test('planted bug: a wait that is counted from the intent makes a second deal', { timeout: 60_000 }, async (t) => {
+  const hasty: EngineParts['createUnknownBox'] = (waitMs) => {
+    const box = createUnknownBox<Planned>(waitMs - 3000)
+    return { ...box, takeDue: most => box.takeDue(most).filter(({ startedAt }) => Date.now() - startedAt >= waitMs) }
+  }
+  assert.equal((await slowAndLate(t, { createUnknownBox: hasty })).length, 1, 'the planted bug was not caught')
 })
 
 test('a row is marked unknown though PostgreSQL is away in that very moment, and is looked up', async (t) => {

@@ -24,7 +24,8 @@ export const BUGS: readonly PlantedBug[] = [
   { name: 'an unknown outcome is done again without a look-up', scenario: 'update', breaks: ['P4'], seed: 1, bug: { parts: { lookUpUnknown: (_client, planned, { epoch }) => Promise.resolve({ outcomes: planned.map(each => superseded(each, { reason: 'attempt_lost', link: each.write.kind === 'create' ? null : each.write.link }, epoch)), undecided: [] }) } } },
   { name: 'last written hash kept at the intent', scenario: 'error-update', breaks: ['P6'], seed: 10, bug: sql('link = coalesce(i.link, w.link), written_hash = null', 'link = coalesce(i.link, w.link)') },
   { name: 'a lagging read believed', scenario: 'lag', breaks: ['P3'], seed: 8, bug: { parts: { claimDue: async (db, wanted) => (await claimDue(db, wanted)).map(claim => ({ ...claim, known: null })) } } },
+  { name: 'a lagging read believed within its second', scenario: 'lag-error', breaks: ['P3'], seed: 1, bug: { parts: { claimDue: async (db, wanted) => (await claimDue(db, wanted)).map(claim => ({ ...claim, known: claim.known === null ? null : { ...claim.known, modifiedAt: claim.known.modifiedAt - 1 } })) } } },
   { name: 'the highest version is raised by a success alone, not by an attempt', scenario: 'lag-error', breaks: ['P3'], seed: 7, bug: sql('attempted_modified = greatest(w.attempted_modified, i.modified)', 'attempted_modified = w.attempted_modified') },
-  { name: 'settled before it is told', scenario: 'crash-update', breaks: ['P2', 'P4', 'P7'], seed: 7, bug: { tellsLater: true } },
+  { name: 'committed before it is appended: settled before it is told', scenario: 'crash-update', breaks: ['P2', 'P4', 'P7'], seed: 7, bug: { tellsLater: true } },
   { name: 'the sweep compares with the last transferred instead of the last ended version', scenario: 'park', breaks: ['P2'], seed: 1, bug: { sweepComparesWithTransferred: true } }
 ]

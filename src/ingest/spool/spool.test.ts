@@ -16,6 +16,7 @@ import type { EventLog } from '../../eventlog/port.ts'
 import { createLogger } from '../../platform/logger.ts'
 import { createRegistry } from '../../platform/metrics.ts'
 import { encodeRecord } from './record.ts'
+import { createSegmentWriter } from './segments.ts'
 import { createSpool } from './spool.ts'
 import type { Spool, SpoolOptions } from './spool.ts'
 
@@ -92,6 +93,19 @@ test('what is kept while the log is away gets into it in order once it is back, 
   assert.match(said(), /spool_begins[^]*spool_drained/)
   await spool.stop()
   assert.deepEqual(readdirSync(dir), [])
+})
+
+test('planted: a spool that writes what came together the wrong way round drains out of order', async (t) => {
+  const switched = switchedLog()
+  const backwards = (dir: string): ReturnType<typeof createSegmentWriter> => {
+    const real = createSegmentWriter(dir)
+    return { ...real, append: payloads => real.append(payloads.toReversed()) }
+  }
+  const { spool } = await open(folder(t), { ...switched, createWriter: backwards })
+  await Promise.all(Array.from({ length: 20 }, (_, i) => spool.keep(spooled('1', i))))
+  switched.isAway = false
+  await eventually(() => !spool.isInUse())
+  assert.throws(() => assertOrder(switched.events), 'the planted bug was not caught')
 })
 
 test('signals that come while it drains stay behind those before them, and the draining ends under load', { timeout: 60_000 }, async (t) => {
