@@ -1,5 +1,6 @@
 import type { PortalClient } from '../bitrix24/client.ts'
 import type { MadeKind } from '../bitrix24/made.ts'
+import type { Standing } from '../bitrix24/standing.ts'
 import type { Quotas } from '../domain/schedule/share.ts'
 import type { EventLog, Subscription } from '../eventlog/port.ts'
 import { uuidv7 } from '../platform/clock.ts'
@@ -30,6 +31,8 @@ export interface DispatcherDeps {
   readonly routes: ReadonlyMap<string, { readonly to: string, readonly prepared: PreparedRoute }>
   /** How much of a target's writes a source portal gets while others wait; no entry: no limit. */
   readonly quotas?: Quotas
+  /** Lets others see how a portal stands; may be called often, must not throw. */
+  readonly tellStanding?: (portal: string, standing: Standing) => void
   /** For tests of the protocol alone; the product waits out the portal's longest request. */
   readonly unknownWaitMs?: number
   /** For tests as well: shorter leases, a scan more often, and bugs planted in place of a part. */
@@ -52,7 +55,7 @@ export interface Dispatcher {
 export function createDispatcher (deps: DispatcherDeps): Dispatcher {
   const { log, pool, logger, telemetry, routes } = deps
   const owner = uuidv7()
-  const lanes = createPortalLanes({ clients: deps.clients, logger, telemetry })
+  const lanes = createPortalLanes({ clients: deps.clients, logger, telemetry, tell: deps.tellStanding ?? (() => undefined) })
   const engines: { engine: Engine, lease: TargetLease, scan: DuplicateScan }[] = []
   let inbox: Subscription | undefined
   let opening: Promise<void> | undefined

@@ -5,6 +5,7 @@ import { openDispatcher } from '../../test/support/dispatcher-room.ts'
 import type { DispatcherRoom } from '../../test/support/dispatcher-room.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import type { TransferEvent } from '../domain/transfer/events.ts'
+import type { Standing } from '../bitrix24/standing.ts'
 import type { EngineParts } from './context.ts'
 import { claimDue } from './sql/claim.ts'
 import { commitIntents } from './sql/intent.ts'
@@ -32,7 +33,8 @@ test('a source portal that refuses everything is stopped alone: nothing is burnt
   const room = await openDispatcher(t)
   room.acme.fault({ where: 'auth', mode: 'no_auth' })
   const [stopped, other] = [room.acme.create({ TITLE: 'stopped' }), room.beta.create({ TITLE: 'other' })]
-  await room.dispatcher()
+  const standings = new Map<string, Standing>()
+  await room.dispatcher({ tellStanding: (portal, standing) => { standings.set(portal, standing) } })
   await room.signal(stopped)
   await eventually(() => room.acme.stats().requests > 0)
   await room.signal(other, 'beta')
@@ -41,9 +43,23 @@ test('a source portal that refuses everything is stopped alone: nothing is burnt
   assert.deepEqual([status, tries, types(await room.told(stopped))], ['waiting', 0, []])
   const asked = room.acme.stats().requests
   assert.equal(asked, 1)
+  assert.deepEqual([standings.get('acme')?.state, standings.get('beta')?.state], ['stopped', 'works'])
   room.acme.clearFaults()
   await room.atRest(stopped)
   assert.deepEqual(types(await room.told(stopped)), ['created'])
+  assert.equal(standings.get('acme')?.state, 'works')
+})
+
+test('a target that fails is told as failing until it answers again', { timeout: 60_000 }, async (t) => {
+  const room = await openDispatcher(t)
+  room.main.fault({ where: 'answer', mode: '500' })
+  const told: string[] = []
+  await room.dispatcher({ tellStanding: (portal, { state }) => { if (portal === 'main' && told.at(-1) !== state) told.push(state) } })
+  const ids = Array.from({ length: 5 }, (_, i) => room.acme.create({ TITLE: `deal ${i}` }))
+  for (const id of ids) await room.signal(id)
+  await eventually(() => told.includes('failing'), { deadlineMs: 40_000 })
+  room.main.clearFaults()
+  await eventually(() => told.at(-1) === 'works', { deadlineMs: 15_000 })
 })
 
 test('a source portal that hangs while it is probed holds up no other one', { timeout: 60_000 }, async (t) => {

@@ -9,6 +9,7 @@ export interface DispatcherTelemetry {
   readonly zombies: Counter
   readonly unknown: Gauge
   readonly stopped: Gauge<'portal'>
+  readonly failing: Gauge<'portal'>
   readonly duplicates: Gauge<'target'>
 }
 
@@ -21,6 +22,7 @@ export function createDispatcherTelemetry (registry: Registry): DispatcherTeleme
     zombies: new Counter({ name: 'dealbridge_attempts_gone_total', help: 'answered writes whose attempt had been settled by somebody else', registers }),
     unknown: new Gauge({ name: 'dealbridge_outcomes_unknown', help: 'writes without an answer that wait for their look-up', registers }),
     stopped: new Gauge({ name: 'dealbridge_portal_stopped', help: '1 while a portal refuses everything and is only probed', labelNames: ['portal'], registers }),
+    failing: new Gauge({ name: 'dealbridge_portal_failing', help: '1 while a portal does not answer and its circuit is open', labelNames: ['portal'], registers }),
     duplicates: new Gauge({ name: 'dealbridge_duplicate_target_deals', help: 'deals, contacts and companies of ours that stood more than once in a target at the last scan', labelNames: ['target'], registers })
   }
 }

@@ -1,3 +1,4 @@
+import { tellStanding } from '../bitrix24/standing.ts'
 import { createDispatcher } from '../dispatcher/dispatcher.ts'
 import { createDispatcherTelemetry } from '../dispatcher/telemetry.ts'
 import type { Config } from '../platform/config.ts'
@@ -17,7 +18,12 @@ export function startDispatcher (config: Config, options: { unknownWaitMs?: numb
     const telemetry = createDispatcherTelemetry(registry)
     const clients = connectPortals(config, { redis, outgoing, apiSeconds: telemetry.apiSeconds })
     return {
-      room: createDispatcher({ log, pool, logger, telemetry, clients, routes, quotas: new Map(config.portals.flatMap(({ name, quota }) => quota === undefined ? [] : [[name, quota]])), ...options }),
+      room: createDispatcher({
+        log, pool, logger, telemetry, clients, routes, quotas: new Map(config.portals.flatMap(({ name, quota }) => quota === undefined ? [] : [[name, quota]])),
+        // Redis that is away hides it from others; the portal's next word comes within seconds.
+        tellStanding: (portal, standing) => { tellStanding(redis, { portal, address: config.egress_address }, standing).catch(() => undefined) },
+        ...options
+      }),
       close: async () => { redis.disconnect(); await outgoing.close() }
     }
   })

@@ -95,6 +95,7 @@ test('parked deals are listed, released after a correction of the mapping, skipp
     assert.deepEqual([json['signals'], json['open'], json['landed'], json['parked'], json['reasons'], json['away']], [7, 0, 3, 4, { stage_unmapped: 4 }, []])
     assert.deepEqual(json['lag'], { signals: 0, transfers: 0 })
     assert.ok(((json['budget'] as Record<string, { depth: number }>)['main']?.depth ?? 0) > 0)
+    assert.deepEqual(json['portals'], { acme: { state: 'works' }, beta: { state: 'works' }, main: { state: 'works' } })
     assert.match((await command('status', '--config', system.config)).out, /^Deals +3 landed, 0 waiting, 0 deferred, 4 parked/m)
   })
   await t.test('a release before the correction parks the deal again, and no write is made', async () => {

@@ -1,5 +1,7 @@
 import { readBudget } from '../../bitrix24/budget.ts'
 import type { BudgetLevel } from '../../bitrix24/budget.ts'
+import { readStanding } from '../../bitrix24/standing.ts'
+import type { Standing } from '../../bitrix24/standing.ts'
 import { forecast } from '../../domain/schedule/forecast.ts'
 import type { Forecast } from '../../domain/schedule/forecast.ts'
 import type { EventLog } from '../../eventlog/port.ts'
@@ -25,6 +27,8 @@ export interface Status {
   readonly backlog: readonly { readonly portal: string, readonly deals: bigint, readonly forecast: Forecast }[] | null
   readonly lag: Lag | null
   readonly budget: ReadonlyMap<string, BudgetLevel | null> | null
+  /** How each portal stands; null: no dispatcher has told lately. */
+  readonly portals: ReadonlyMap<string, Standing | null> | null
   readonly away: readonly ('kafka' | 'postgres' | 'redis')[]
 }
 
@@ -35,13 +39,15 @@ export async function gather (parts: Parts): Promise<Status> {
   const { pool, config } = parts
   const read = answer(async () => ({ sums: await sumByPortal(pool, null), paces: await paceByPortal(pool, null), states: await countStates(pool), parked: await countParked(pool) }))
   const ends = answer(() => withLog(parts, async log => new Map([['deal-signals', await log.ends('deal-signals')], ['deal-transfers', await log.ends('deal-transfers')]] as const)))
-  const budget = answer(() => withRedis(parts, async redis => new Map(await Promise.all(config.portals.map(async ({ name }) => [name, await readBudget(redis, { portal: name, address: config.egress_address })] as const)))))
-  const [models, log, levels] = await Promise.all([read, ends, budget])
+  const ofEach = async <T>(look: (place: { portal: string, address: string }) => Promise<T>): Promise<ReadonlyMap<string, T>> =>
+    new Map(await Promise.all(config.portals.map(async ({ name }) => [name, await look({ portal: name, address: config.egress_address })] as const)))
+  const shared = answer(() => withRedis(parts, async redis => ({ levels: await ofEach(place => readBudget(redis, place)), standings: await ofEach(place => readStanding(redis, place)) })))
+  const [models, log, said] = await Promise.all([read, ends, shared])
   const behind: Pick<EventLog, 'ends'> = { ends: topic => Promise.resolve(log?.get(topic) ?? new Map<number, bigint>()) }
   const lag = models === null || log === null ? null : await answer(() => readLag(behind, pool))
-  const away = ([['postgres', models], ['kafka', log], ['redis', levels]] as const).flatMap(([name, found]) => found === null ? [name] : [])
+  const away = ([['postgres', models], ['kafka', log], ['redis', said]] as const).flatMap(([name, found]) => found === null ? [name] : [])
   return {
-    sums: models?.sums ?? null, backlog: models === null ? null : backlogOf(models.sums, models.paces), states: models?.states ?? null, parked: models?.parked ?? null, lag, budget: levels, away
+    sums: models?.sums ?? null, backlog: models === null ? null : backlogOf(models.sums, models.paces), states: models?.states ?? null, parked: models?.parked ?? null, lag, budget: said?.levels ?? null, portals: said?.standings ?? null, away
   }
 }
 
