@@ -26,7 +26,7 @@ import type { SaveWatch } from './watch.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 const DISPATCHER = fileURLToPath(new URL('./dispatcher.ts', import.meta.url))
-const MAPPING = fileURLToPath(new URL('../../mapping/partner.yaml', import.meta.url))
+const PARTNER = new URL('../../mapping/partner.yaml', import.meta.url)
 
 /** The processes of the system: which of the service's, and what they talk to besides Kafka and the registry. */
 const PROCESSES = [
@@ -57,6 +57,8 @@ export interface RigSystem {
   /** Folders in which no secret may be found. */
   readonly outputs: readonly string[]
   readonly kafka: readonly string[]
+  /** Where portals reach the two ingests, each through its edge. */
+  readonly webhookPorts: readonly number[]
   readonly registry: string
   /** The folder of the spools; `isSmallDisk` when it is a disk of its own of a few MB. */
   readonly spool: { readonly dir: string, readonly isSmallDisk: boolean }
@@ -106,6 +108,9 @@ async function build ({ dir, endings, end, chance, times }: { dir: string, endin
   endings.push(() => simulator.stop())
   const registryUrl = await throughEdge(edges, 'all>registry', parts.registry)
   const programs = new Map<string, Program>()
+  const mapping = path.join(folders.config, 'mapping.yaml')
+  // The lines about contacts and companies, which the example shows in comments, count here.
+  writeFileSync(mapping, readFileSync(PARTNER, 'utf8').replace(/^# (contacts:|companies:)/gm, '$1'))
   for (const { name, process: what, offset, uses } of PROCESSES) {
     const adminPort = nextPort()
     const config = path.join(folders.config, `${name}.json`)
@@ -120,7 +125,7 @@ async function build ({ dir, endings, end, chance, times }: { dir: string, endin
         name: portal, role: portal === TARGET ? 'target' : 'source', domain: `${portal}.bitrix24.ru`, rest_url: await through(portal, simulator.portal(portal).restUrl), limits: LIMITS,
         ...portal === TARGET ? {} : { signal_secret: canaries[`${portal} signal`], application_tokens: [canaries[`${portal} token`]] }
       }))),
-      routes: [{ from: '*', to: TARGET, mapping: MAPPING }]
+      routes: [{ from: '*', to: TARGET, mapping }]
     }), { mode: 0o600 })
     const args = what === 'dispatcher' ? [DISPATCHER, config, String(times.unknownWaitMs)] : [CLI, 'run', what, '--config', config]
     const program = createProgram({ name, args, adminPort, logFile: path.join(folders.logs, `${name}.log`) })
@@ -137,7 +142,7 @@ async function build ({ dir, endings, end, chance, times }: { dir: string, endin
   // Before the processes that use it are gone it cannot be taken away, so it stands before them in the row of endings.
   if (spool.isSmallDisk) endings.splice(1, 0, () => { spawnSync('umount', [spool.dir], { stdio: 'ignore' }) })
   return {
-    dir, simulator, edges, programs, watch, pool, canaries, spool, journalFile, registry: parts.registry, kafka: [`127.0.0.1:${kafkaPort}`],
+    dir, simulator, edges, programs, watch, pool, canaries, spool, journalFile, webhookPorts, registry: parts.registry, kafka: [`127.0.0.1:${kafkaPort}`],
     outputs: [folders.logs, folders.data, folders.parts, postgresHome(folders.parts)],
     partPids: async () => (await partsStatus({ dir: folders.parts })).pids,
     restartParts: async () => { await up() },
