@@ -154,7 +154,7 @@ export async function startCampaign (options: { times: RigTimes, say: (line: str
         outcomes: countBy(all.log.outcomes.slice(before.log.outcomes.length).map(outcome => outcome.type)),
         longestStallMs: longestStall(all, before.source), drainMs, probeMs, ownEnds: ownEnds(system).slice(before.ownEnds.length), budgetUse: budgetShare(journal.filter(entry => entry.portal === TARGET), LIMITS),
         refused: journal.filter(entry => entry.kind === 'answered' && (entry.status === 503 || entry.status === 429)).length,
-        mostMb: Math.round(Math.max(0, ...samples.map(sample => sample.rssMb))), looked: lookedAt(all), times: timesOf(all), findings
+        mostMb: Math.round(Math.max(0, ...samples.map(sample => sample.rssMb))), looked: { ...lookedAt(all), I14: Object.keys(system.canaries).length }, times: timesOf(all), findings
       }
     }
   }
