@@ -6,6 +6,7 @@ import type { TransferSucceeded } from '../domain/transfer/events.ts'
 import type { DomainEvent, EventLog, Lease, LogRecord, RecordBatch, Topic } from '../eventlog/port.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createRegistry } from '../platform/metrics.ts'
+import type { Registry } from '../platform/metrics.ts'
 import { migrate } from '../platform/migrations.ts'
 import { createPool, inTransaction } from '../platform/postgres.ts'
 import type { Pool } from '../platform/postgres.ts'
@@ -40,7 +41,7 @@ function batch (topic: Topic, from: number, events: readonly DomainEvent[]): Rec
 }
 
 // A log whose deliveries the test makes itself: repeats, gaps and interruptions are then exactly where it wants them.
-async function setUp (t: TestContext, apply?: ProjectorDeps['apply']): Promise<{ pool: Pool, seeks: bigint[], readonly deliver: (batch: RecordBatch) => Promise<void> }> {
+async function setUp (t: TestContext, apply?: ProjectorDeps['apply']): Promise<{ pool: Pool, registry: Registry, seeks: bigint[], readonly deliver: (batch: RecordBatch) => Promise<void> }> {
   const pool = createPool(await freshDatabase(t), { name: 'test', logger })
   t.after(() => pool.end())
   await migrate(pool, migrations)
@@ -51,12 +52,13 @@ async function setUp (t: TestContext, apply?: ProjectorDeps['apply']): Promise<{
       return Promise.resolve({ stop: () => Promise.resolve(), dead: new Promise<Error>(() => undefined), isHealthy: () => true })
     }
   } as unknown as EventLog
-  const projector = createProjector({ log, pool, logger, registry: createRegistry(), ...(apply === undefined ? {} : { apply }) })
+  const registry = createRegistry()
+  const projector = createProjector({ log, pool, logger, registry, ...(apply === undefined ? {} : { apply }) })
   await projector.start()
   t.after(() => projector.stop())
   const seeks: bigint[] = []
   const lease: Lease = { keepAlive: () => Promise.resolve(), commit: () => Promise.resolve(), seek: (offset) => { seeks.push(offset) }, lost: new AbortController().signal }
-  return { pool, seeks, deliver: async (one) => { await onBatch?.(one, lease) } }
+  return { pool, registry, seeks, deliver: async (one) => { await onBatch?.(one, lease) } }
 }
 
 const signals = Array.from({ length: 1300 }, (_, i) => signal(String(i % 7 + 1), i + 1))
@@ -72,6 +74,36 @@ test('rows are the same whatever the chunks, the repetition and the order of the
   assert.equal((await hashTables(one.pool)).deal_timeline.rows, 1900)
   const { rows } = await one.pool.query<{ sum: bigint }>('select sum(open + applied + unchanged + superseded + skipped + parked)::bigint as sum from read.deal')
   assert.equal(rows[0]?.sum, 1300n)
+})
+
+test('at every moment the metrics say what SQL says, and the signals are the open ones and their ends', async (t) => {
+  const { pool, registry, deliver } = await setUp(t)
+  const told = async (): Promise<Record<string, number>> => {
+    const values = (await registry.getSingleMetric('dealbridge_signals')?.get())?.values ?? []
+    return Object.fromEntries(values.filter(each => each.labels['portal'] === 'acme').map(each => [String(each.labels['what']), each.value]))
+  }
+  const ends = async (): Promise<Record<string, number>> => {
+    const { rows: [row] } = await pool.query<Record<string, bigint>>('select sum(applied) + sum(unchanged) + sum(superseded) + sum(skipped) + sum(parked) as ended, sum(open) as open, sum(applied) as applied from read_v1.deal')
+    return Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, Number(value)]))
+  }
+  let moments = 0
+  for (const [topic, from, to] of [['deal-signals', 0, 400], ['deal-transfers', 0, 90], ['deal-signals', 400, 1300], ['deal-transfers', 90, 600]] as const) {
+    await deliver(topic === 'deal-signals' ? batch(topic, from, signals.slice(from, to)) : batch(topic, from, outcomes.slice(from, to)))
+    const { signals: seen = 0, open = 0, applied = 0, unchanged = 0, superseded = 0, skipped = 0, parked = 0 } = await told()
+    const sql = await ends()
+    assert.deepEqual([seen, open, applied], [(sql['open'] ?? 0) + (sql['ended'] ?? 0), sql['open'], sql['applied']])
+    assert.equal(seen, open + applied + unchanged + superseded + skipped + parked)
+    moments += 1
+  }
+  assert.equal(moments, 4)
+  assert.equal((await told())['signals'], 1300)
+  // A count that went wrong, which the table itself refuses, is seen by the equation.
+  await pool.query('alter table read_v1.deal drop constraint every_signal_has_one_end')
+  await pool.query('update read_v1.deal set applied = applied + 1 where deal_id = \'1\'')
+  const wrong = await told()
+  assert.equal(wrong['signals'], Object.entries(wrong).filter(([what]) => what !== 'signals').reduce((sum, [, value]) => sum + value, 0) - 1)
+  await pool.query('alter table read_v1.deal rename to deal_away')
+  assert.deepEqual(await told(), wrong, 'the last values stay while nothing can be asked')
 })
 
 test('a gap changes nothing and asks for the partition from the checkpoint', async (t) => {

@@ -7,6 +7,7 @@ import type { Registry } from '../platform/metrics.ts'
 import type { Pool } from '../platform/postgres.ts'
 import { applyChunk } from './chunk.ts'
 import type { Chunk, ChunkResult } from './chunk.ts'
+import { registerSignalSums } from './signal-sums.ts'
 import { createTelemetry } from './telemetry.ts'
 
 const TOPICS: readonly Topic[] = ['deal-signals', 'deal-transfers']
@@ -39,6 +40,7 @@ export interface Projector {
  */
 export function createProjector ({ log, pool, logger, registry, apply = applyChunk }: ProjectorDeps): Projector {
   const telemetry = createTelemetry(registry)
+  registerSignalSums(registry, pool)
   const died = Promise.withResolvers<Error>()
   const stopping = new AbortController()
   let subscription: Promise<Subscription> | undefined

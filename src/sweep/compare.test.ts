@@ -30,6 +30,10 @@ test('a deal whose read is to come is open, and so is one whose signal of the sw
   assert.equal(compare(newer, { ...AT_REST, signalledOffset: 7n }), 'signal', 'the signal was covered, and the deal still differs: it was read from a lagging replica')
 })
 
+test('a held deal waits for an operator, whatever is listed', () => {
+  assert.equal(compare({ modifiedAt: 9000, hash: 'z' }, { ...AT_REST, status: 'parked', held: true }), 'open')
+})
+
 test('a deal in hand, read perhaps before the listed version, is asked for later; one whose attempt carries that version is open', () => {
   for (const status of ['claimed', 'intended', 'unknown'] as const) {
     assert.equal(compare({ modifiedAt: 9000, hash: 'z' }, { ...AT_REST, status }), 'later')

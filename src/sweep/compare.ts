@@ -15,14 +15,16 @@ export interface Standing {
   readonly signalledOffset: bigint | null
   readonly inBackfill: boolean
   readonly linked: boolean
+  /** An operator holds it, and it has its end as such: nothing but another order brings a read. */
+  readonly held: boolean
 }
 
 /** A deal of which nothing is known. */
-export const UNKNOWN_DEAL: Standing = { status: null, lastOffset: -1n, coveredOffset: -1n, claimOffset: -1n, ended: null, attempted: null, signalledOffset: null, inBackfill: false, linked: false }
+export const UNKNOWN_DEAL: Standing = { status: null, lastOffset: -1n, coveredOffset: -1n, claimOffset: -1n, ended: null, attempted: null, signalledOffset: null, inBackfill: false, linked: false, held: false }
 
 /**
  * What to do about a listed deal: `signal` it; nothing, since it is the `same` as at its last end, or the list is `older`
- * than that, or it is `open`: a read that begins after now is sure to come; or ask again `later`: a read of it has begun,
+ * than that, or it is `open`: a read that begins after now is sure to come, be it with an operator's word; or ask again `later`: a read of it has begun,
  * perhaps before this version.
  */
 export type Verdict = 'signal' | 'same' | 'older' | 'open' | 'later'
@@ -37,6 +39,8 @@ export function compare (listed: Version, standing: Standing): Verdict {
   const { status, ended, attempted, signalledOffset } = standing
   if (signalledOffset !== null && standing.coveredOffset < signalledOffset) return 'open'
   if (status === 'waiting' || status === 'deferred') return 'open'
+  // The order that ends the hold is a signal itself; until then each signal of ours would only be told as held once more.
+  if (standing.held) return 'open'
   if (status !== null && IN_HAND.has(status)) {
     if (standing.lastOffset > standing.claimOffset || isSame(listed, attempted)) return 'open'
     return 'later'

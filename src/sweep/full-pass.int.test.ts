@@ -113,6 +113,27 @@ async function hiddenOnes (t: TestContext, own: { trusted?: boolean, parts?: Swe
   return [deleted, absent, (await telemetry.absent.get()).values[0]?.value]
 }
 
+test('what an operator holds is signalled by no pass, changed or deleted, since its release is a signal; let go without one, it is found again', async (t) => {
+  const { at, pool, pass, signals, end } = await openSweep(t)
+  await pass()
+  const [changed, deleted] = [at.create({ TITLE: 'held' }), at.create({ TITLE: 'held, too' })]
+  await pass()
+  await end('parked')
+  await pool.query('update dispatch.work set held = true')
+  at.advance(60_000)
+  at.update(changed, { TITLE: 'changed' })
+  at.remove(deleted)
+  const before = (await signals()).length
+  await pass({ full: true })
+  at.advance(HOUR)
+  await pass({ full: true })
+  assert.equal((await signals()).length, before)
+  await pool.query('update dispatch.work set held = false')
+  await pass({ full: true })
+  const told = (await signals()).filter(signal => signal.kind !== 'added').map(signal => `${signal.dealId} ${signal.kind}`)
+  assert.deepEqual(new Set(told), new Set([`${changed} updated`, `${deleted} deleted`]))
+})
+
 test('too many deals that are absent at once are an alarm, no deletions, unless a person says so', async (t) => {
   assert.deepEqual(await hiddenOnes(t), [0, 60, 60])
   assert.deepEqual(await hiddenOnes(t, { trusted: true }), [60, 0, 0])

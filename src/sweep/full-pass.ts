@@ -93,9 +93,9 @@ async function settleAbsent (work: Work, { trusted }: FullPass): Promise<boolean
   return ids.length < READ_SIZE
 }
 
-/** Whether no read of the deal is to come anyway. */
+/** Whether no read of the deal is to come anyway; that of a held one comes with its release. */
 function isAtRest (standing: Standing | undefined): boolean {
   if (standing === undefined) return true
-  const { status, signalledOffset, coveredOffset } = standing
-  return (signalledOffset === null || coveredOffset >= signalledOffset) && (status === null || status === 'idle' || status === 'parked')
+  const { status, signalledOffset, coveredOffset, held } = standing
+  return !held && (signalledOffset === null || coveredOffset >= signalledOffset) && (status === null || status === 'idle' || status === 'parked')
 }

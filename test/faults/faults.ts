@@ -9,6 +9,7 @@ import { createChance } from '../support/chance.ts'
 import { startCampaign } from '../rig/campaign.ts'
 import type { SeedResult } from '../rig/campaign.ts'
 import type { Finding } from '../rig/evidence.ts'
+import type { StormResult } from '../rig/storm.ts'
 import { SHORT, TRUE_TO_LIFE } from '../rig/times.ts'
 import { machineName, saveResult } from './results.ts'
 
@@ -23,6 +24,7 @@ const began = Date.now()
 const campaign = await startCampaign({ times: isNight ? TRUE_TO_LIFE : SHORT, say, chance: createChance(began).next })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void campaign.end().then(() => process.exit(1)) })
 const seeds: SeedResult[] = []
+let storms: StormResult[] = []
 let atEnd: Finding[] = []
 let broken: string | null = null
 try {
@@ -31,7 +33,9 @@ try {
     seeds.push(result)
     say(JSON.stringify({ done: { ...result, plan: result.plan.length, fired: result.fired.length } }))
   }
-  atEnd = await campaign.finish()
+  storms = await campaign.storms()
+  say(JSON.stringify({ storms }))
+  atEnd = [...storms.flatMap(storm => storm.findings), ...await campaign.finish()]
 } catch (error) {
   broken = error instanceof Error ? error.stack ?? error.message : String(error)
 } finally {
@@ -47,7 +51,7 @@ const notRun = [...campaign.system.spool.isSmallDisk ? [] : ['disk full: a small
 const findings = [...seeds.flatMap(seed => seed.findings), ...atEnd]
 const file = saveResult(isNight ? 'night' : 'faults', {
   command: `npm run ${isNight ? 'faults:night' : 'faults'} -- --seeds ${count} --first ${first} --seconds ${seconds} --rate ${values.rate}`, at: new Date(began).toISOString(),
-  commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(), machine: machineName(), seconds: Math.round((Date.now() - began) / 1000), seeds, points: [], findings: atEnd, notRun, isVoid
+  commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(), machine: machineName(), seconds: Math.round((Date.now() - began) / 1000), seeds, points: [], storms, findings: atEnd, notRun, isVoid
 })
 process.stdout.write(`${JSON.stringify({ seeds: seeds.length, struck, planned, findings, isVoid, file })}\n`)
 process.exit(findings.length === 0 && isVoid.length === 0 ? 0 : 1)

@@ -2,8 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Finding } from '../rig/evidence.ts'
-import { loadResult } from './results.ts'
-import type { CampaignResult } from './results.ts'
+import { INVARIANTS } from '../oracles/invariants.ts'
+import { loadBudget, loadResult } from './results.ts'
+import type { BudgetResult, CampaignResult } from './results.ts'
 
 const PAGE = fileURLToPath(new URL('../../docs/proof.md', import.meta.url))
 const CAMPAIGNS = [['faults', 'Random faults'], ['night', 'A night of random faults, with the times of real portals'], ['points', 'Kill points']] as const
@@ -17,13 +18,14 @@ the portals' journals, the ledger of all saves, the whole log, the dispatcher's 
 
 `
 
+const budget = loadBudget()
 const found = CAMPAIGNS.flatMap(([name, title]) => { const result = loadResult(name); return result === null ? [] : [{ title, result }] })
-if (found.length === 0) {
+if (found.length === 0 && budget === null) {
   process.stderr.write('There are no results yet; run one first: npm run faults\n')
   process.exit(1)
 }
-writeFileSync(PAGE, HEAD + found.map(({ title, result }) => section(title, result)).join('\n'))
-process.stdout.write(`${JSON.stringify({ page: 'docs/proof.md', campaigns: found.length })}\n`)
+writeFileSync(PAGE, HEAD + [...found.map(({ title, result }) => section(title, result)), ...budget === null ? [] : [budgetSection(budget)]].join('\n'))
+process.stdout.write(`${JSON.stringify({ page: 'docs/proof.md', campaigns: found.length, budget: budget !== null })}\n`)
 
 function section (title: string, result: CampaignResult): string {
   const { seeds, points } = result
@@ -31,8 +33,7 @@ function section (title: string, result: CampaignResult): string {
   const sum = (pick: (seed: CampaignResult['seeds'][number]) => number): number => seeds.reduce((total, seed) => total + pick(seed), 0)
   const most = (pick: (seed: CampaignResult['seeds'][number]) => number): number => Math.max(0, ...seeds.map(pick))
   const signals = seeds.flatMap(seed => seed.fired.filter(fault => fault.didStrike).flatMap(fault => fault.signal ?? []))
-  const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
-  const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
+  const times = seeds.at(-1)?.times
   const rows: [string, string | number][] = [
     ['command', `\`${result.command}\``], ['run', `${result.at}, ${Math.round(result.seconds / 60)} min, commit ${result.commit}`], ['machine', result.machine],
     [points.length > 0 ? 'rounds' : 'seeds', points.length > 0 ? seeds.length : seeds.map(seed => seed.seed).join(', ')],
@@ -44,14 +45,72 @@ function section (title: string, result: CampaignResult): string {
     ['other findings', findings.length - count(findings, ['I1', 'I3', 'I4', 'I5', 'I6', 'I7'])],
     ['503 and 429 answers, ordered by the rig or not', sum(seed => seed.refused)], ['of these by our doing (I12)', count(findings, ['I12'])],
     ['budget of the target used, least to most', `${percent(Math.min(...seeds.map(seed => seed.budgetUse)))} to ${percent(most(seed => seed.budgetUse))}`],
+    ...times === undefined ? [] : timeRows(times),
     ['longest stall: a save until the target had it', seconds(most(seed => seed.longestStallMs))], ['longest drain after the last heal', seconds(most(seed => seed.drainMs))],
     ['longest wait for a new deal after the last heal', seconds(most(seed => seed.probeMs ?? Infinity))], ['processes that ended by themselves and were started again', sum(seed => seed.ownEnds.filter(end => !end.includes('"failpoint"')).length)], ['most memory of a process', `${most(seed => seed.mostMb)} MB`]
   ]
   return [
     `## ${title}`, '', ...result.isVoid.map(why => `**Void: ${why}.**\n`), '| what | measured |', '|---|---|', ...rows.map(([name, value]) => `| ${name} | ${value} |`), '',
+    ...invariantTable(result), ...(result.storms ?? []).length > 0 ? stormTable(result) : [],
     ...points.length > 0 ? pointTable(result) : faultTable(result), ...findings.length > 0 ? ['### Findings', '', ...findings.map(each => `- ${each.invariant} ${each.about}: ${each.what}`), ''] : [],
     `Not run: ${result.notRun.join('; ')}.`, ''
   ].join('\n')
+}
+
+function timeRows ({ staleChange, staleDeletion, front }: CampaignResult['seeds'][number]['times']): [string, string][] {
+  return [
+    ['longest time of a change, of a deletion, from the save or the last fault on its way (I2)', `${seconds(staleChange)}, ${seconds(staleDeletion)}`],
+    ['webhooks of the front: half within, 99 of 100 within, longest', `${front.sent}: ${front.p50} ms, ${front.p99} ms, ${front.most} ms`],
+    ['of these met no fault on their way: 99 of 100 within (I23: 500 ms)', `${front.quiet}: ${front.quietP99} ms, ${front.isJudged ? 'judged' : 'not judged, since they are fewer than 200 or the machine was late'} (rig's loop late by ${front.loopLag} ms)`]
+  ]
+}
+
+/** Each invariant with what was looked at, so that a check of nothing is seen. */
+function invariantTable (result: CampaignResult): string[] {
+  const findings = [...result.seeds.flatMap(seed => seed.findings), ...result.findings]
+  const looked = lookedOver(result)
+  const rows = INVARIANTS.map(({ id, says, looksAt, whyNot }) => {
+    if (looksAt === null) return `| ${id} | ${says} | not checked: ${whyNot ?? ''} | |`
+    const number = looked[id]
+    return `| ${id} | ${says} | ${number === undefined ? 'not checked in this run' : `${number} ${looksAt}${number === 0 ? ': **nothing was checked**' : ''}`} | ${number === undefined ? '' : count(findings, [id])} |`
+  })
+  return ['| invariant | says | looked at | findings |', '|---|---|---|---|', ...rows, '']
+}
+
+/** The numbers of the last seed stand for the whole run; what is asked at its end is added. */
+function lookedOver ({ seeds, storms = [] }: CampaignResult): Record<string, number> {
+  return {
+    ...seeds.at(-1)?.looked, I20: seeds.length,
+    ...storms.length === 0 ? {} : { I13: storms.reduce((sum, storm) => sum + storm.calls, 0) }
+  }
+}
+
+function stormTable ({ storms = [] }: CampaignResult): string[] {
+  const rows = storms.map(({ kind, seconds: length, operations, calls, openedMs, probes, closedMs }) =>
+    `| ${kind} | ${length} s | ${operations} | ${calls} | ${operations === 0 ? '-' : (calls / operations).toFixed(2)} | ${kind === 'outage' ? `${seconds(openedMs)}, ${probes}` : '-'} | ${closedMs === null ? 'never' : seconds(closedMs)} |`)
+  return ['| storm (I13) | lasted | operations | calls | calls per operation | circuit open after, probes then | first good answer after its end |', '|---|---|---|---|---|---|---|', ...rows, '']
+}
+
+function budgetSection (result: BudgetResult): string {
+  const rows: [string, string | number][] = [
+    ['command', `\`${result.command}\``], ['run', `${result.at}, ${Math.round(result.seconds / 60)} min, commit ${result.commit}`], ['machine', result.machine],
+    ['deals in the backlog', result.deals], ['limits of the target', '2 requests a second, 50 at once'], ['dispatchers', 2],
+    ['Redis emptied (FLUSHALL) after', `${result.flushedAt} deals`], ['the dispatcher at work killed (SIGKILL) after', `${result.killedAt} deals (${result.killed})`],
+    ['all landed after', seconds(result.landedMs)], ['requests to the target', result.requests], ['**503 by our doing** (I12)', result.refused],
+    ['highest level of the bucket (50 is full)', result.highest.toFixed(1)], ['budget used between the first and the last request', percent(result.share)], ['findings', result.findings.length]
+  ]
+  return [
+    '## The budget of a real portal', '', '| what | measured |', '|---|---|', ...rows.map(([name, value]) => `| ${name} | ${value} |`), '',
+    ...result.findings.map(each => `- ${each.invariant} ${each.about}: ${each.what}`), ''
+  ].join('\n')
+}
+
+function percent (share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}
+
+function seconds (ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
 }
 
 function faultTable ({ seeds }: CampaignResult): string[] {

@@ -28,3 +28,14 @@ export function neverBackInTheLog ({ log }: Pick<Evidence, 'log'>): Finding[] {
     return modified < before ? [{ invariant: 'I5', about: dealKey(outcome), what: `attempt ${outcome.attemptNo} ended with the state of ${new Date(modified).toISOString()}, after one of ${new Date(before).toISOString()}` }] : []
   })
 }
+
+/** I5 of contacts and companies: no save of a copy brings an older version of its record than one before it. */
+export function neverBackRecords ({ recordSaves }: Pick<Evidence, 'recordSaves'>): Finding[] {
+  const highest = new Map<string, number>()
+  return recordSaves.flatMap(({ kind, origin, at, version }) => {
+    const key = `${kind} ${origin}`
+    const before = highest.get(key) ?? 0
+    highest.set(key, Math.max(before, version))
+    return version < before ? [{ invariant: 'I5', about: key, what: `went back from version ${before} to ${version} at ${new Date(at).toISOString()}` }] : []
+  })
+}

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { readJournal } from '../../simulator/journal.ts'
 import { budgetShare } from '../../simulator/oracle.ts'
 import type { JournalEntry } from '../../simulator/journal.ts'
@@ -12,18 +13,29 @@ import type { Topic } from '../../src/eventlog/port.ts'
 import { askAll } from '../oracles/all.ts'
 import { rebuiltTables } from '../oracles/i10-read-model.ts'
 import { noSecret } from '../oracles/i14-no-secret.ts'
+import { boundRecords } from '../oracles/i04-bound-records.ts'
 import { lastState } from '../oracles/i04-last-state.ts'
+import { lookedAt, timesOf } from '../oracles/invariants.ts'
+import type { Times } from '../oracles/invariants.ts'
 import { eventually } from '../support/eventually.ts'
 import { createChance } from '../support/chance.ts'
 import { createDriver } from './driver.ts'
+import { createFront } from './front.ts'
+import { createOperators } from './operators.ts'
+import { RESTART_MS } from './program.ts'
+import { createStrangers } from './strangers.ts'
+import { createTroubles } from './troubles.ts'
 import { openDump, readTables } from './dump.ts'
 import type { Dump } from './dump.ts'
-import type { Evidence, Finding, Sample } from './evidence.ts'
+import type { Evidence, Finding, PortalRecords, Sample, Trouble } from './evidence.ts'
 import { SOURCES, TARGET } from './names.ts'
 import { createNemesis, planFaults } from './nemesis.ts'
 import type { Fired, PlannedFault } from './nemesis.ts'
 import { LIMITS, startRig } from './system.ts'
+import { runStorms } from './storm.ts'
+import type { StormResult } from './storm.ts'
 import type { RigSystem } from './system.ts'
+import { boundsOf } from './times.ts'
 import type { RigTimes } from './times.ts'
 
 /** What one seed gave; counts are of this seed alone. `findings` that an earlier seed of the run had already are left out. */
@@ -47,6 +59,9 @@ export interface SeedResult {
   /** What part of the target's budget the requests to it used, from the first to the last. */
   readonly budgetUse: number
   readonly mostMb: number
+  /** How many things each oracle looked at, from the first seed of the run on. */
+  readonly looked: Readonly<Record<string, number>>
+  readonly times: Times
   readonly findings: readonly Finding[]
 }
 
@@ -56,6 +71,8 @@ export interface Campaign {
    * the processes of `environments` are ended in order and started with these variables first.
    */
   seed (seed: number, options: { forMs: number, perSecond: number, plan?: readonly PlannedFault[], environments?: ReadonlyMap<string, Readonly<Record<string, string>>> }): Promise<SeedResult>
+  /** Times in which the target refuses everything; what they came to. After the last seed: I12 does not know of them. */
+  storms (): Promise<StormResult[]>
   /** What is asked once at the end: read models rebuilt from the first record, and secrets in everything that was written. */
   finish (): Promise<Finding[]>
   readonly system: RigSystem
@@ -66,13 +83,19 @@ const READY_MS = 120_000
 const PROBE_MS = 60_000
 const DRAIN_MS = 240_000
 const SAMPLE_MS = 2000
+const FRONT_PER_SECOND = 10
+const STORM_PER_SECOND = 8
 const MIGRATIONS = new URL('../../migrations/', import.meta.url).pathname
 
 /** Starts one system for a row of seeds: their deals stay, and the oracles look at all of them each time. */
 export async function startCampaign (options: { times: RigTimes, say: (line: string) => void, chance: () => number }): Promise<Campaign> {
   const { times, say } = options
   const system = await startRig(options)
-  const nemesis = createNemesis(system, say)
+  const troubles = createTroubles()
+  const strangers = createStrangers(system)
+  const front = createFront(system)
+  const loop = monitorEventLoopDelay({ resolution: 10 })
+  const nemesis = createNemesis({ ...system, restartParts: () => troubles.during(system.restartParts()) }, say)
   const dump = await openDump({ brokers: system.kafka, registryUrl: system.registry, dataDir: system.dir }).catch(async (error: unknown) => { await system.end(); throw error })
   const samples: Sample[] = []
   const sampling = setInterval(() => samples.push(...system.sample()), SAMPLE_MS)
@@ -82,12 +105,19 @@ export async function startCampaign (options: { times: RigTimes, say: (line: str
   const evidence = async (): Promise<Evidence> => ({
     journal: readJournal(system.journalFile), target: TARGET, sourceSaves: system.watch.sourceSaves(), targetSaves: system.watch.targetSaves(),
     sourceDeals: new Map(SOURCES.map(name => [name, system.simulator.portal(name).deals()])), targetDeals: system.simulator.portal(TARGET).deals(),
-    log: await dump.look(), tables: await readTables(system.pool), samples, spoolBytes: system.spoolBytes(), refusing: nemesis.refusing(), wireMs: times.holdMs + 2000
+    sourceRecords: new Map(SOURCES.map(name => [name, recordsOf(system, name)])), targetRecords: recordsOf(system, TARGET), recordSaves: system.watch.recordSaves(),
+    log: await dump.look(), tables: await readTables(system.pool), metrics: await system.programs.get('projector')?.metrics() ?? null, samples, spoolBytes: system.spoolBytes(), refusing: nemesis.refusing(), troubles: [...troubles.spans(), ...nemesis.refusing().map(span => ({ ...span, target: 'a portal that refused' })), ...failpoints(system)], bounds: boundsOf(times), strangers: strangers.sent(),
+    calls: front.calls(), loopLagMs: loop.percentile(99) / 1e6, wireMs: times.holdMs + 2000
   })
 
   return {
     system,
     async end () { clearInterval(sampling); await dump.close().catch(() => undefined); await system.end() },
+    async storms () {
+      const chance = createChance(1)
+      const driver = createDriver(system, { chance, operators: createOperators(system, dump, chance), strangers })
+      return await runStorms(system, { work: until => driver.work(until, STORM_PER_SECOND), drain: () => drain(system, dump) })
+    },
     finish: async () => [...await compareRebuilt(system, dump), ...noSecret(system.outputs, system.canaries)],
     async seed (seed, { forMs, perSecond, plan: given, environments }) {
       const chance = createChance(seed)
@@ -98,13 +128,17 @@ export async function startCampaign (options: { times: RigTimes, say: (line: str
       isFirst = false
       for (const [name, environment] of environments ?? []) system.programs.get(name)?.restart(environment)
       const before = { at: Date.now(), fired: nemesis.fired().length, source: system.watch.sourceSaves().length, log: await dump.look(), ownEnds: ownEnds(system) }
-      const driver = createDriver(system, createChance(seed + 1))
+      const operators = createOperators(system, dump, createChance(seed + 2))
+      const driver = createDriver(system, { chance: createChance(seed + 1), operators, strangers })
+      troubles.plan(plan, Date.now())
+      loop.enable()
       try {
-        await Promise.all([driver.work(before.at + forMs, perSecond), nemesis.run(plan)])
-      } finally { await nemesis.healAll() }
+        await Promise.all([driver.work(before.at + forMs, perSecond), front.send(before.at + forMs, FRONT_PER_SECOND), nemesis.run(plan)])
+      } finally { loop.disable(); await troubles.during(nemesis.healAll()) }
       const healedAt = Date.now()
       const probes = driver.probe()
       const probeMs = await landed(system, probes, PROBE_MS).then(() => Date.now() - healedAt, () => null)
+      await operators.releaseSome()
       const drained = await drain(system, dump).then(() => null, (error: unknown) => String(error))
       const drainMs = Date.now() - healedAt
       const all = await evidence()
@@ -120,7 +154,7 @@ export async function startCampaign (options: { times: RigTimes, say: (line: str
         outcomes: countBy(all.log.outcomes.slice(before.log.outcomes.length).map(outcome => outcome.type)),
         longestStallMs: longestStall(all, before.source), drainMs, probeMs, ownEnds: ownEnds(system).slice(before.ownEnds.length), budgetUse: budgetShare(journal.filter(entry => entry.portal === TARGET), LIMITS),
         refused: journal.filter(entry => entry.kind === 'answered' && (entry.status === 503 || entry.status === 429)).length,
-        mostMb: Math.round(Math.max(0, ...samples.map(sample => sample.rssMb))), findings
+        mostMb: Math.round(Math.max(0, ...samples.map(sample => sample.rssMb))), looked: { ...lookedAt(all), I14: Object.keys(system.canaries).length }, times: timesOf(all), findings
       }
     }
   }
@@ -135,6 +169,11 @@ async function landed (system: RigSystem, keys: readonly string[], deadlineMs: n
   await eventually(there, { deadlineMs, everyMs: 100 })
 }
 
+function recordsOf (system: RigSystem, portal: string): PortalRecords {
+  const { store } = system.simulator.portal(portal)
+  return { contact: [...store.all(3).values()], company: [...store.all(4).values()] }
+}
+
 /** Waits until every process is ready, no signal is open, no reader lags, and the target stands in the mapped state of every deal. */
 async function drain (system: RigSystem, dump: Dump): Promise<void> {
   await eventually(async () => {
@@ -146,9 +185,11 @@ async function drain (system: RigSystem, dump: Dump): Promise<void> {
     const open = tables.deals.filter(row => row.open > 0n)
     if (open.length > 0) throw new Error(`${open.length} deals have open signals, first ${open[0]?.portal}:${open[0]?.deal_id}`)
     const sources = new Map(SOURCES.map(name => [name, system.simulator.portal(name).deals()]))
-    const wrong = lastState({ sourceDeals: sources, targetDeals: system.simulator.portal(TARGET).deals(), sourceSaves: system.watch.sourceSaves(), tables })
+    const log = await dump.look()
+    const now = { log, sourceDeals: sources, targetDeals: system.simulator.portal(TARGET).deals(), sourceSaves: system.watch.sourceSaves(), tables }
+    const wrong = [...lastState(now), ...boundRecords({ ...now, sourceRecords: new Map(SOURCES.map(name => [name, recordsOf(system, name)])), targetRecords: recordsOf(system, TARGET) })]
     if (wrong.length > 0) throw new Error(`${wrong.length} differences, first: ${wrong[0]?.about} ${wrong[0]?.what}`)
-    const { ends } = await dump.look()
+    const { ends } = log
     const behind = tables.checkpoints.filter(row => row.next_offset !== (ends.get(`${row.topic}/${row.partition}`) ?? 0n))
     if (behind.length > 0) throw new Error(`${behind.length} checkpoints are behind`)
     if (system.spoolBytes() > 0) throw new Error('the spool holds something')
@@ -199,6 +240,11 @@ function webhooksOf (journal: readonly JournalEntry[]): SeedResult['webhooks'] {
 function ownEnds (system: RigSystem): string[] {
   return [...system.programs.values()].flatMap(program => program.ownEnds().map(each => ({ ...each, name: program.name }))).toSorted((a, b) => a.at - b.at)
     .map(({ name, code, signal, said }) => `${name} ended with ${code ?? signal}: ${said}`)
+}
+
+/** When fail-points ended processes, and until they were started again. */
+function failpoints (system: RigSystem): Trouble[] {
+  return [...system.programs.values()].flatMap(program => program.ownEnds().filter(each => each.said.includes('"failpoint"')).map(({ at }) => ({ target: program.name, from: at, to: at + RESTART_MS })))
 }
 
 function countBy (names: readonly string[]): Record<string, number> {

@@ -14,6 +14,8 @@ export interface Dump {
   look (): Promise<LogDump>
   /** All records of a partition, in order, as the reader decodes them. */
   records (): ReadonlyMap<string, readonly LogRecord[]>
+  /** Puts a record into the log, as a command of the product would. */
+  readonly append: EventLog['append']
   close (): Promise<void>
 }
 
@@ -24,6 +26,7 @@ export async function openDump (options: { brokers: readonly string[], registryU
   const ends = new Map<string, bigint>()
   return {
     records: () => records,
+    append: event => log.append(event),
     close: () => log.close(1000),
     async look () {
       for (const topic of TOPICS) await readOn(log, topic, { records, ends })

@@ -12,8 +12,14 @@ export interface TargetSave { readonly origin: string, readonly at: number, read
 /** A deal as a portal shows it, with UPPER-case names. */
 export type PortalDeal = Readonly<Record<string, unknown>>
 
+/** The contacts and companies of a portal; their multi-fields stand in `FM`. */
+export interface PortalRecords { readonly contact: readonly PortalDeal[], readonly company: readonly PortalDeal[] }
+
+/** A save of a contact or company in the target. `version` is what came over with its name. */
+export interface RecordSave { readonly kind: 'contact' | 'company', readonly origin: string, readonly at: number, readonly version: number }
+
 /** Where a record stands in the log, and what it says. */
-export interface LoggedSignal { readonly partition: number, readonly offset: bigint, readonly portal: string, readonly dealId: string, readonly channel: string, readonly payloadHash: string, readonly receivedAt: number }
+export interface LoggedSignal { readonly partition: number, readonly offset: bigint, readonly portal: string, readonly dealId: string, readonly channel: string, readonly payloadHash: string, readonly receivedAt: number, readonly order?: string }
 export interface LoggedOutcome {
   readonly partition: number
   readonly offset: bigint
@@ -22,6 +28,7 @@ export interface LoggedOutcome {
   readonly type: 'TransferSucceeded' | 'TransferSkipped' | 'TransferDeferred' | 'TransferParked' | 'TransferOutcomeUnknown' | 'TransferSuperseded'
   readonly attemptId: string
   readonly attemptNo: number
+  readonly occurredAt: number
   readonly epoch: number
   readonly coveredOffset: bigint
   readonly coveredCount: number
@@ -69,6 +76,18 @@ export interface Sample { readonly process: string, readonly at: number, readonl
 /** Times between which refusals are by the rig's own doing. */
 export interface Span { readonly from: number, readonly to: number }
 
+/** Such a time and what was broken: a process, a part, an edge, a portal; `parts` while parts were brought back. */
+export interface Trouble extends Span { readonly target: string }
+
+/** How long a change and a deletion may take to land, from when nothing is broken any more (ms). */
+export interface Bounds { readonly changeMs: number, readonly deletionMs: number }
+
+/** A webhook of the front. `status` 0: nobody answered; `ms` from when it was sent until its answer, the second attempt included. */
+export interface Call { readonly portal: string, readonly event: string, readonly dealId: string, readonly ts: number, readonly at: number, readonly ms: number, readonly status: number }
+
+/** A webhook with wrong credentials, and what it was answered; 0: nobody answered. The deal's id is its own: no portal has such a deal. */
+export interface Strange { readonly what: string, readonly dealId: string, readonly at: number, readonly status: number }
+
 /** Everything that the oracles look at after a run, from outside of the system's own words where that is possible. */
 export interface Evidence {
   readonly journal: readonly JournalEntry[]
@@ -78,12 +97,26 @@ export interface Evidence {
   /** By source portal, at the end. */
   readonly sourceDeals: ReadonlyMap<string, readonly PortalDeal[]>
   readonly targetDeals: readonly PortalDeal[]
+  /** By source portal, at the end. */
+  readonly sourceRecords: ReadonlyMap<string, PortalRecords>
+  readonly targetRecords: PortalRecords
+  readonly recordSaves: readonly RecordSave[]
   readonly log: LogDump
   readonly tables: Tables
+  /** What the projector's metrics say, null when they could not be asked. */
+  readonly metrics: string | null
   readonly samples: readonly Sample[]
   readonly spoolBytes: number
   /** In which the rig had portals refuse requests. */
   readonly refusing: readonly Span[]
+  /** In which the rig had something broken, be it a process, a part, a connection or a portal. */
+  readonly troubles: readonly Trouble[]
+  readonly bounds: Bounds
+  readonly strangers: readonly Strange[]
+  /** The webhooks of the rig's own front. */
+  readonly calls: readonly Call[]
+  /** Of 100 turns of the rig's event loop 99 were late by no more than this. */
+  readonly loopLagMs: number
   /** How long a request may have been on its way by the rig's own doing. */
   readonly wireMs: number
 }

@@ -7,8 +7,10 @@ import { NODE_FLAGS } from '../../src/platform/node-flags.ts'
 export interface Program {
   readonly name: string
   readonly pid: () => number | undefined
-  /** Whether its own readiness says that nothing is missing. */
-  readonly isReady: () => Promise<boolean>
+  /** Whether its own readiness says that nothing is missing, within `patienceMs` (2,000 when absent). */
+  readonly isReady: (patienceMs?: number) => Promise<boolean>
+  /** Its metrics as text, null when it does not tell them. */
+  readonly metrics: () => Promise<string | null>
   /** Starts it if it does not run; `environment` is for this start alone. */
   start (environment?: Readonly<Record<string, string>>): void
   /** Gives false when it did not run. */
@@ -25,7 +27,8 @@ export interface Program {
 /** An end that nobody ordered; `said` is the last line of the log. */
 export interface OwnEnd { readonly at: number, readonly code: number | null, readonly signal: string | null, readonly said: string }
 
-const RESTART_MS = 500
+/** After which a process that ended by itself is started again. */
+export const RESTART_MS = 500
 const LINE = 500
 
 /** `args` go to node; `adminPort` is where readiness is asked for. Standard output and error go to `logFile`. */
@@ -60,10 +63,11 @@ export function createProgram (options: { name: string, args: readonly string[],
     name, logFile, start,
     pid: () => runs() ? child?.pid : undefined,
     ownEnds: () => ownEnds,
-    async isReady () {
+    async isReady (patienceMs = 2000) {
       if (!runs()) return false
-      return await fetch(`http://127.0.0.1:${adminPort}/readyz`, { signal: AbortSignal.timeout(2000) }).then(response => response.status === 200, () => false)
+      return await fetch(`http://127.0.0.1:${adminPort}/readyz`, { signal: AbortSignal.timeout(patienceMs) }).then(response => response.status === 200, () => false)
     },
+    metrics: async () => await fetch(`http://127.0.0.1:${adminPort}/metrics`, { signal: AbortSignal.timeout(5000) }).then(response => response.text(), () => null),
     signal (signal) {
       if (!runs()) return false
       if (signal === 'SIGKILL') isKilled = true

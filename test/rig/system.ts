@@ -26,7 +26,7 @@ import type { SaveWatch } from './watch.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 const DISPATCHER = fileURLToPath(new URL('./dispatcher.ts', import.meta.url))
-const MAPPING = fileURLToPath(new URL('../../mapping/partner.yaml', import.meta.url))
+const PARTNER = new URL('../../mapping/partner.yaml', import.meta.url)
 
 /** The processes of the system: which of the service's, and what they talk to besides Kafka and the registry. */
 const PROCESSES = [
@@ -57,6 +57,10 @@ export interface RigSystem {
   /** Folders in which no secret may be found. */
   readonly outputs: readonly string[]
   readonly kafka: readonly string[]
+  /** Redis itself, past every proxy. */
+  readonly redis: string
+  /** Where portals reach the two ingests, each through its edge. */
+  readonly webhookPorts: readonly number[]
   readonly registry: string
   /** The folder of the spools; `isSmallDisk` when it is a disk of its own of a few MB. */
   readonly spool: { readonly dir: string, readonly isSmallDisk: boolean }
@@ -69,8 +73,8 @@ export interface RigSystem {
   end (): Promise<void>
 }
 
-/** Brings up all but the processes of the service. Whatever happens, `end` leaves nothing behind. */
-export async function startRig (options: { chance: () => number, times: RigTimes }): Promise<RigSystem> {
+/** Brings up all but the processes of the service; `targetLimits` are what the target allows, `LIMITS` when absent. Whatever happens, `end` leaves nothing behind. */
+export async function startRig (options: { chance: () => number, times: RigTimes, targetLimits?: typeof LIMITS }): Promise<RigSystem> {
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-rig-'))
   const endings: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   const end = async (): Promise<void> => {
@@ -84,7 +88,7 @@ export async function startRig (options: { chance: () => number, times: RigTimes
   }
 }
 
-async function build ({ dir, endings, end, chance, times }: { dir: string, endings: (() => unknown)[], end: () => Promise<void>, chance: () => number, times: RigTimes }): Promise<RigSystem> {
+async function build ({ dir, endings, end, chance, times, targetLimits = LIMITS }: { dir: string, endings: (() => unknown)[], end: () => Promise<void>, chance: () => number, times: RigTimes, targetLimits?: typeof LIMITS }): Promise<RigSystem> {
   const folders = Object.fromEntries(['parts', 'data', 'logs', 'config', 'driver'].map(name => [name, path.join(dir, name)])) as Record<'parts' | 'data' | 'logs' | 'config' | 'driver', string>
   for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true })
   const partBase = await freeBlock(PARTS_PORTS, chance)
@@ -102,10 +106,13 @@ async function build ({ dir, endings, end, chance, times }: { dir: string, endin
   const journalFile = path.join(folders.driver, 'journal.ndjson')
   const ingestPorts = [nextPort(), nextPort()]
   const webhookPorts = [await edges.add('portals>ingest-1', ingestPorts[0] ?? 0), await edges.add('portals>ingest-2', ingestPorts[1] ?? 0)]
-  const simulator = await startSimulator({ journal: journalFile, portals: portalsOf(canaries, webhookPorts, times) }, { onSave: watch.onSave })
+  const simulator = await startSimulator({ journal: journalFile, portals: portalsOf({ canaries, webhookPorts, times, targetLimits }) }, { onSave: watch.onSave })
   endings.push(() => simulator.stop())
   const registryUrl = await throughEdge(edges, 'all>registry', parts.registry)
   const programs = new Map<string, Program>()
+  const mapping = path.join(folders.config, 'mapping.yaml')
+  // The lines about contacts and companies, which the example shows in comments, count here.
+  writeFileSync(mapping, readFileSync(PARTNER, 'utf8').replace(/^# (contacts:|companies:)/gm, '$1'))
   for (const { name, process: what, offset, uses } of PROCESSES) {
     const adminPort = nextPort()
     const config = path.join(folders.config, `${name}.json`)
@@ -117,10 +124,10 @@ async function build ({ dir, endings, end, chance, times }: { dir: string, endin
       ingest: { port: name === 'ingest-2' ? ingestPorts[1] : ingestPorts[0], api_keys: [{ name: 'rig', key: canaries['ingest key'] }] },
       query: { port: what === 'query' ? nextPort() : 0, api_keys: [{ name: 'rig', key: canaries['query key'], role: 'operator' }] },
       portals: await Promise.all([...SOURCES, TARGET].map(async portal => ({
-        name: portal, role: portal === TARGET ? 'target' : 'source', domain: `${portal}.bitrix24.ru`, rest_url: await through(portal, simulator.portal(portal).restUrl), limits: LIMITS,
+        name: portal, role: portal === TARGET ? 'target' : 'source', domain: `${portal}.bitrix24.ru`, rest_url: await through(portal, simulator.portal(portal).restUrl), limits: portal === TARGET ? targetLimits : LIMITS,
         ...portal === TARGET ? {} : { signal_secret: canaries[`${portal} signal`], application_tokens: [canaries[`${portal} token`]] }
       }))),
-      routes: [{ from: '*', to: TARGET, mapping: MAPPING }]
+      routes: [{ from: '*', to: TARGET, mapping }]
     }), { mode: 0o600 })
     const args = what === 'dispatcher' ? [DISPATCHER, config, String(times.unknownWaitMs)] : [CLI, 'run', what, '--config', config]
     const program = createProgram({ name, args, adminPort, logFile: path.join(folders.logs, `${name}.log`) })
@@ -137,7 +144,7 @@ async function build ({ dir, endings, end, chance, times }: { dir: string, endin
   // Before the processes that use it are gone it cannot be taken away, so it stands before them in the row of endings.
   if (spool.isSmallDisk) endings.splice(1, 0, () => { spawnSync('umount', [spool.dir], { stdio: 'ignore' }) })
   return {
-    dir, simulator, edges, programs, watch, pool, canaries, spool, journalFile, registry: parts.registry, kafka: [`127.0.0.1:${kafkaPort}`],
+    dir, simulator, edges, programs, watch, pool, canaries, spool, journalFile, webhookPorts, redis: parts.redis, registry: parts.registry, kafka: [`127.0.0.1:${kafkaPort}`],
     outputs: [folders.logs, folders.data, folders.parts, postgresHome(folders.parts)],
     partPids: async () => (await partsStatus({ dir: folders.parts })).pids,
     restartParts: async () => { await up() },
@@ -147,7 +154,7 @@ async function build ({ dir, endings, end, chance, times }: { dir: string, endin
   }
 }
 
-function portalsOf (canaries: Canaries, webhookPorts: readonly number[], times: RigTimes): PortalConfig[] {
+function portalsOf ({ canaries, webhookPorts, times, targetLimits }: { canaries: Canaries, webhookPorts: readonly number[], times: RigTimes, targetLimits: typeof LIMITS }): PortalConfig[] {
   const limits = { ...LIMITS, request_seconds: times.requestSeconds }
   const field = (name: string): { name: string, type: 'string' } => ({ name, type: 'string' })
   return [
@@ -155,7 +162,7 @@ function portalsOf (canaries: Canaries, webhookPorts: readonly number[], times: 
       name, secret: canaries[`${name} portal`] ?? '', first_id: 1000 + 6000 * i, funnels: [{ id: 0 }, { id: 1 }], custom_fields: FIELDS.source.map(field), limits, latency_ms: 10,
       webhooks: [{ url: `http://127.0.0.1:${webhookPorts[i]}/webhook/bitrix24/${canaries[`${name} signal`]}`, kind: 'ui', application_token: canaries[`${name} token`] ?? '' }]
     })),
-    { name: TARGET, secret: canaries['main portal'] ?? '', first_id: 500_000, custom_fields: FIELDS.target.map(field), limits, latency_ms: 30 }
+    { name: TARGET, secret: canaries['main portal'] ?? '', first_id: 500_000, custom_fields: FIELDS.target.map(field), limits: { ...limits, ...targetLimits }, latency_ms: 30 }
   ]
 }
 

@@ -268,6 +268,21 @@ test('a deal goes without a contact that is gone in its source, and one that los
   assert.deepEqual([copyOf(room, deal)['CONTACT_IDS'], copyOf(room, deal)['COMPANY_ID'], copyOf(room, deal)['TITLE']], [[], 0, 'alone'])
 })
 
+test('the primary contact of a deal is that of its copy, also when only this changes', async (t) => {
+  const room = await openDispatcher(t)
+  const [ann, bob] = [addContact(room.acme, 'Ann'), addContact(room.acme, 'Bob')]
+  const deal = room.acme.create({ TITLE: 'deal', CONTACT_IDS: [ann, bob], CONTACT_ID: ann })
+  await room.signal(deal)
+  await carrying(room)
+  await room.atRest(deal)
+  const primary = (): unknown => copyOf(room, deal)['CONTACT_ID']
+  assert.equal(primary(), byOrigin(room, CONTACT, `acme:${ann}`)?.['ID'])
+  room.acme.update(deal, { CONTACT_IDS: [ann, bob], CONTACT_ID: bob })
+  await signalAgain(room, deal)
+  assert.equal(primary(), byOrigin(room, CONTACT, `acme:${bob}`)?.['ID'])
+  assert.deepEqual(new Set(copyOf(room, deal)['CONTACT_IDS'] as number[]), new Set(all(room.main, CONTACT).map(each => each['ID'])))
+})
+
 test('a record that a person deleted in the target is made anew when it changes in the source', async (t) => {
   const room = await openDispatcher(t)
   const contact = addContact(room.acme, 'Ann')

@@ -26,7 +26,7 @@ test('a deal without records, in each way that a portal writes it, names none', 
 test('the deal gets the target\'s ids, one for each record, and is emptied where a kind is carried and it has none', () => {
   const mapped = { kind: 'fields', fields: { TITLE: 'A' }, createdOnly: {} } as const
   const links = [{ kind: 'contact', sourceId: '1', targetId: '501' }, { kind: 'contact', sourceId: '2', targetId: '501' }, { kind: 'company', sourceId: '9', targetId: '77' }] as const
-  assert.deepEqual(withRecords(mapped, both, links), { ...mapped, fields: { TITLE: 'A', COMPANY_ID: '77', CONTACT_IDS: ['501'] } })
+  assert.deepEqual(withRecords(mapped, both, links), { ...mapped, fields: { TITLE: 'A', COMPANY_ID: '77', CONTACT_IDS: ['501'], CONTACT_ID: '501' } })
   assert.deepEqual(withRecords(mapped, both, []), { ...mapped, fields: { TITLE: 'A', COMPANY_ID: '0', CONTACT_IDS: [] } })
   assert.deepEqual(withRecords(mapped, mapping({}), []), mapped)
 })

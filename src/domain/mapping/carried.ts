@@ -121,12 +121,16 @@ function recognises (by: 'phone' | 'email', { typeId, value }: Multi): boolean {
   return typeId === 'PHONE' && value.replace(/\D/g, '').length >= SHORTEST_PHONE
 }
 
-/** The mapped fields of a deal with its records' ids in the target; a kind that is carried and has none is emptied. */
+/**
+ * The mapped fields of a deal with its records' ids in the target; a kind that is carried and has none is emptied. The primary
+ * contact is said by itself, too: a target that has it among the listed ones already would keep the one before.
+ */
 export function withRecords (mapped: Mapped, mapping: Mapping, links: readonly CarriedLink[]): Mapped {
   if (mapped.kind === 'no') return mapped
   const ids = (kind: CarriedKind): string[] => [...new Set(links.filter(link => link.kind === kind).map(link => link.targetId))]
   const company = ruleOf(mapping, 'company') === null ? {} : { COMPANY_ID: ids('company')[0] ?? '0' }
-  const contacts = ruleOf(mapping, 'contact') === null ? {} : { CONTACT_IDS: ids('contact') }
+  const [primary] = ids('contact')
+  const contacts = ruleOf(mapping, 'contact') === null ? {} : { CONTACT_IDS: ids('contact'), ...primary === undefined ? {} : { CONTACT_ID: primary } }
   return { ...mapped, fields: { ...mapped.fields, ...company, ...contacts } }
 }
 

@@ -16,6 +16,7 @@ interface Row {
   log_offset: bigint | null
   backfill: boolean | null
   linked: boolean
+  held: boolean
 }
 
 /**
@@ -25,14 +26,14 @@ interface Row {
 export async function readStandings (db: Queryable, portal: string, ids: readonly string[]): Promise<Map<string, Standing>> {
   const { rows } = await db.query<Row>(`
     select n.deal_id, w.status, w.last_offset, w.covered_offset, w.claim_offset, w.ended_modified, w.ended_hash,
-      w.attempted_modified, w.attempted_hash, s.log_offset, s.backfill, w.link is not null as linked
+      w.attempted_modified, w.attempted_hash, s.log_offset, s.backfill, w.link is not null as linked, coalesce(w.held and w.status = 'parked', false) as held
     from unnest($2::text[]) as n (deal_id)
     left join dispatch.work w on w.portal = $1 and w.deal_id = n.deal_id
     left join sweep.signalled s on s.portal = $1 and s.deal_id = n.deal_id`, [portal, ids])
   return new Map(rows.map(row => [row.deal_id, {
     status: row.status, lastOffset: row.last_offset ?? UNKNOWN_DEAL.lastOffset, coveredOffset: row.covered_offset ?? UNKNOWN_DEAL.coveredOffset,
     claimOffset: row.claim_offset ?? UNKNOWN_DEAL.claimOffset, ended: version(row.ended_modified, row.ended_hash),
-    attempted: version(row.attempted_modified, row.attempted_hash), signalledOffset: row.log_offset, inBackfill: row.backfill ?? false, linked: row.linked
+    attempted: version(row.attempted_modified, row.attempted_hash), signalledOffset: row.log_offset, inBackfill: row.backfill ?? false, linked: row.linked, held: row.held
   }]))
 }
 
