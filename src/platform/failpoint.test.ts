@@ -40,6 +40,6 @@ test('kill ends the process at the place, and the hit is on record', () => {
 
 test('every named place stands in the code, once', () => {
   const calls = globSync('**/*.ts', { cwd: SRC }).filter(file => !file.includes('.test.') && !file.endsWith('platform/failpoint.ts'))
-    .flatMap(file => [...readFileSync(`${SRC}/${file}`, 'utf8').matchAll(/failpoint\(.*\)/g)]).flatMap(([call]) => [...call.matchAll(/'(K\d+)'/g)].map(match => match[1] ?? ''))
+    .flatMap(file => [...readFileSync(`${SRC}/${file}`, 'utf8').matchAll(/(?:failpoint\(|point: Failpoint = ).*/g)]).flatMap(([call]) => [...call.matchAll(/'(K\d+)'/g)].map(match => match[1] ?? ''))
   assert.deepEqual(calls.toSorted(), [...FAILPOINTS].toSorted())
 })

@@ -35,6 +35,11 @@ export function armFailpoints (environment: Readonly<Record<string, string | und
   armed = new Map(wanted.split(',').map(parse))
 }
 
+/** Whether any place is armed: for a place that takes work to reach. */
+export function isAnyArmed (): boolean {
+  return armed !== null
+}
+
 /** Passes, unless this is the armed occurrence of `name`. */
 export function failpoint (name: Failpoint): void {
   if (armed !== null) hit(name)
