@@ -58,6 +58,7 @@ export interface RigSystem {
   readonly outputs: readonly string[]
   readonly kafka: readonly string[]
   readonly registry: string
+  readonly redis: string
   /** The folder of the spools; `isSmallDisk` when it is a disk of its own of a few MB. */
   readonly spool: { readonly dir: string, readonly isSmallDisk: boolean }
   partPids (): Promise<Readonly<Record<string, number>>>
@@ -137,7 +138,7 @@ async function build ({ dir, endings, end, chance, times }: { dir: string, endin
   // Before the processes that use it are gone it cannot be taken away, so it stands before them in the row of endings.
   if (spool.isSmallDisk) endings.splice(1, 0, () => { spawnSync('umount', [spool.dir], { stdio: 'ignore' }) })
   return {
-    dir, simulator, edges, programs, watch, pool, canaries, spool, journalFile, registry: parts.registry, kafka: [`127.0.0.1:${kafkaPort}`],
+    dir, simulator, edges, programs, watch, pool, canaries, spool, journalFile, registry: parts.registry, redis: parts.redis, kafka: [`127.0.0.1:${kafkaPort}`],
     outputs: [folders.logs, folders.data, folders.parts, postgresHome(folders.parts)],
     partPids: async () => (await partsStatus({ dir: folders.parts })).pids,
     restartParts: async () => { await up() },
