@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { rowsRead } from '../../../test/support/rows-read.ts'
 import { freshDatabase } from '../../../test/support/services.ts'
 import { LANES } from '../../domain/schedule/lane.ts'
 import type { Lane } from '../../domain/schedule/lane.ts'
 import { NO_CREDIT, shareOut } from '../../domain/schedule/share.ts'
 import { createLogger } from '../../platform/logger.ts'
 import { migrate } from '../../platform/migrations.ts'
-import { createPool, inTransaction } from '../../platform/postgres.ts'
+import { createPool } from '../../platform/postgres.ts'
 import type { Pool } from '../../platform/postgres.ts'
 import type { Claim, Planned } from '../work.ts'
 import { CLAIM_DUE, COUNT_DUE, claimDue, countDue, freeFormer, freeOrphans } from './claim.ts'
@@ -197,21 +198,3 @@ test('the work table keeps the rules of the transfer', async (t) => {
     await pool.end()
   }
 })
-
-/** How many rows a statement's plan read from tables and indexes; the statement is run and taken back. */
-async function rowsRead (pool: Pool, text: string, values: unknown[]): Promise<number> {
-  return await inTransaction(pool, async (db) => {
-    const { rows } = await db.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(`explain (analyze, format json) ${text}`, values)
-    await db.query('rollback; begin')
-    return scanned(rows[0]?.['QUERY PLAN'][0].Plan)
-  })
-}
-
-interface PlanNode { readonly 'Node Type': string, readonly 'Actual Rows': number, readonly 'Actual Loops': number, readonly 'Rows Removed by Filter'?: number, readonly Plans?: readonly PlanNode[] }
-
-function scanned (node: PlanNode | undefined): number {
-  if (node === undefined) return 0
-  const below = (node.Plans ?? []).reduce((sum, each) => sum + scanned(each), 0)
-  const isTable = /^(Seq|Index|Index Only|Bitmap Heap|Tid) Scan$/.test(node['Node Type'])
-  return below + (isTable ? (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'] : 0)
-}
