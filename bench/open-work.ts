@@ -4,10 +4,12 @@
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { withLog } from '../src/cli/with-parts.ts'
-import { CLAIM_DUE, COUNT_DUE, claimDue, countDue, freeFormer } from '../src/dispatcher/sql/claim.ts'
+import { createAhead } from '../src/dispatcher/ahead.ts'
+import { CLAIM_DUE, COUNT_DUE, claimDue, countDue, countPairs, freeFormer } from '../src/dispatcher/sql/claim.ts'
 import { noteSignals } from '../src/dispatcher/sql/inbox.ts'
 import { LANES } from '../src/domain/schedule/lane.ts'
 import { NO_CREDIT, shareOut } from '../src/domain/schedule/share.ts'
+import type { Share } from '../src/domain/schedule/share.ts'
 import { signalOf } from '../src/eventlog/contract.ts'
 import { loadConfig } from '../src/platform/config.ts'
 import { createLogger } from '../src/platform/logger.ts'
@@ -23,8 +25,8 @@ import type { Holder } from '../test/support/system.ts'
 const [FEW, MANY] = [1000, Number(process.env['OPEN'] ?? '100000')]
 const PICKS = 200
 const PICK = 50
-/** As the dispatcher counts. */
-const MOST = 300
+/** As the dispatcher counts: first up to the one, then what is not sure up to the other. */
+const [SOME, MOST] = [30, 300]
 const PORTALS = 20
 const TARGET = 'main'
 const REST_MS = 15_000
@@ -107,9 +109,15 @@ async function picksFrom (pool: Pool, open: number): Promise<{ medianMs: number,
   await pool.query('update dispatch.work set status = \'deferred\', due_at = now() + interval \'1 hour\' * random() where (hashtext(deal_id) & 3) = 0')
   await pool.query('insert into dispatch.lease (target, epoch, owner, expires_at) values ($1, 1, \'bench\', now() + interval \'1 day\')', [TARGET])
   await pool.query('analyze dispatch.work')
-  const takesNow = async (): Promise<ReturnType<typeof shareOut>['takes']> => shareOut(await countDue(pool, { target: TARGET, most: MOST, stopped: [] }), { deals: PICK, quotas: new Map(), credit: NO_CREDIT }).takes
+  const ahead = createAhead(new Map())
+  const countNow = async (): Promise<Share[]> => {
+    const due = await countDue(pool, { target: TARGET, most: SOME, stopped: [] })
+    const unsure = ahead.unsure(due, SOME, [])
+    return unsure.length === 0 ? due : await countPairs(pool, { target: TARGET, most: MOST, pairs: unsure })
+  }
+  const takesNow = async (): Promise<readonly Share[]> => shareOut(await countNow(), { deals: PICK, quotas: new Map(), credit: NO_CREDIT }).takes
   const takes = await takesNow()
-  const rowsToCount = await rowsRead(pool, COUNT_DUE, [TARGET, MOST, []])
+  const rowsToCount = await rowsRead(pool, COUNT_DUE, [TARGET, SOME, []])
   const rowsToClaim = await rowsRead(pool, CLAIM_DUE, [TARGET, 1, takes.map(take => LANES.indexOf(take.lane)), takes.map(take => take.portal), takes.map(take => take.deals)])
   const [times, trips]: [number[], number[]] = [[], []]
   for (let i = 0; i < PICKS + 20; i += 1) {
