@@ -1,3 +1,4 @@
+import type { Share } from '../domain/schedule/share.ts'
 import { monotonicMs } from '../platform/clock.ts'
 import { failpoint } from '../platform/failpoint.ts'
 import { messageOf } from '../platform/logger.ts'
@@ -10,11 +11,13 @@ import type { RecordJob } from './records/record.ts'
 import { lookUpRecords, recoverRecords } from './records/unknown.ts'
 import { recover } from './recovery.ts'
 import { decideFully, readAndDecide } from './source.ts'
-import { countDue, freeFormer, freeOrphans } from './sql/claim.ts'
+import { countDue, countPairs, freeFormer, freeOrphans } from './sql/claim.ts'
 import type { Claim, Planned } from './work.ts'
 
 /** Counting stops here: no round takes more of one portal. */
 const MOST = 300
+/** The first count stops here: where many portals have a backlog, none has a turn for more. */
+const FEW = 30
 
 /** The step that takes up due work: follows the lease, asks for unknown outcomes whose wait is over, claims, reads and decides. */
 export function createPicking (context: EngineContext, isDraining: () => boolean): { readonly pick: () => Promise<void>, readonly gathering: Gathering } {
@@ -40,10 +43,18 @@ export function createPicking (context: EngineContext, isDraining: () => boolean
     return epoch
   }
 
+  async function count (): Promise<Share[]> {
+    const due = await countDue(pool, { target, most: FEW, stopped: lanes.stopped() })
+    const unsure = ahead.unsure(due, FEW, memory.ahead())
+    if (unsure.length === 0) return due
+    const more = await countPairs(pool, { target, most: MOST, pairs: unsure })
+    return due.map(share => more.find(each => each.lane === share.lane && each.portal === share.portal) ?? share)
+  }
+
   /** Claims as much as fits, by fair share. After a claim whose answer was lost, what no memory holds is freed first. */
   async function claim (epoch: number): Promise<Claim[]> {
     await freeFormer(pool, { target, epoch })
-    const takes = ahead.choose(await countDue(pool, { target, most: MOST, stopped: lanes.stopped() }), memory.ahead(), monotonicMs())
+    const takes = ahead.choose(await count(), memory.ahead(), monotonicMs())
     if (takes.length === 0) return []
     doubt = true
     const claims = await parts.claimDue(pool, { target, epoch, takes })

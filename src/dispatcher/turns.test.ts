@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createChance } from '../../test/support/chance.ts'
+import type { Chance } from '../../test/support/chance.ts'
+import { seedOf } from '../../test/support/seed.ts'
+import { LANES } from '../domain/schedule/lane.ts'
 import type { Lane } from '../domain/schedule/lane.ts'
+import type { Quotas, Share } from '../domain/schedule/share.ts'
 import { createAhead } from './ahead.ts'
+import type { Held } from './ahead.ts'
 import { createTurns } from './turns.ts'
 import type { Planned } from './work.ts'
 
@@ -55,4 +61,49 @@ test('a portal has one read at a time, and one that is slow holds no places of t
   const reading = [...held('slow', 'live', 200, 1000), ...held('slower', 'live', 200, 1000)]
   assert.deepEqual(createAhead(new Map()).choose(due, reading, 1500), [])
   assert.deepEqual(createAhead(new Map()).choose(due, reading, 3000), [{ lane: 'live', portal: 'quick', deals: 5 }])
+})
+
+const COUNTED = 30
+const PORTALS = Array.from({ length: 25 }, (_, i) => `p${i}`)
+
+/** Some portals of some lanes with a few due deals or many, some of them held or being read, with quotas now and then. */
+function situation (chance: Chance): { due: Share[], held: Held[], quotas: Quotas } {
+  const portals = PORTALS.slice(0, 1 + chance.below(PORTALS.length))
+  const due = LANES.flatMap(lane => portals.filter(() => chance.isTrue(0.6)).map(portal => ({ lane, portal, deals: chance.isTrue(0.5) ? 1 + chance.below(20) : 1 + chance.below(400) })))
+  const one = (): Held[] => { const portal = chance.pick(portals); return held(portal, chance.pick(LANES), chance.below(100), chance.isTrue(0.2) ? 0 : null) }
+  return { due, held: Array.from({ length: chance.below(4) }, one).flat(), quotas: new Map(chance.isTrue(0.3) ? portals.filter(() => chance.isTrue(0.3)).map(portal => [portal, 0.1] as const) : []) }
+}
+
+const total = (takes: readonly Share[]): number => takes.reduce((sum, take) => sum + take.deals, 0)
+/** A portal that waits in several lower lanes has one room for all of them, and the later ones get what is left: more by short counts. */
+const waitsOnce = (due: readonly Share[]): Share[] => due.filter((share, i) => share.lane === 'live' || !due.slice(0, i).some(before => before.lane !== 'live' && before.portal === share.portal))
+
+/** In how many of 500 situations the choice from short counts is another than that from full ones; `countOn` says which shares are counted on. */
+function differences (seed: number, countOn: (ahead: ReturnType<typeof createAhead>, due: readonly Share[], held: readonly Held[]) => readonly Share[]): { withLess: number, inTurns: number, areShort: number } {
+  const chance = createChance(seed)
+  const found = { withLess: 0, inTurns: 0, areShort: 0 }
+  const choices = ({ due, held, quotas }: ReturnType<typeof situation>): { full: readonly Share[], known: readonly Share[], isShort: boolean } => {
+    const short = due.map(share => ({ ...share, deals: Math.min(share.deals, COUNTED) }))
+    const more = countOn(createAhead(quotas), short, held)
+    const known = short.map((share, i) => more.includes(share) ? due[i] ?? share : share)
+    return { full: createAhead(quotas).choose(due, held, 0), known: createAhead(quotas).choose(known, held, 0), isShort: known.some((share, i) => share.deals < (due[i]?.deals ?? 0)) }
+  }
+  for (let i = 0; i < 500; i += 1) {
+    const all = situation(chance)
+    const [many, once] = [choices(all), choices({ ...all, due: waitsOnce(all.due) })]
+    if (many.isShort && once.isShort) found.areShort += 1
+    if (total(many.known) < total(many.full)) found.withLess += 1
+    if (JSON.stringify(once.known) !== JSON.stringify(once.full)) found.inTurns += 1
+  }
+  return found
+}
+
+test('short counts leave no room unused, and give each lane and portal what full counts give', (t) => {
+  const { areShort, ...rest } = differences(seedOf(t), (ahead, due, held) => ahead.unsure(due, COUNTED, held))
+  assert.deepEqual(rest, { withLess: 0, inTurns: 0 })
+  assert.ok(areShort > 50, `only ${areShort} situations had short counts`)
+})
+
+test('planted bug: short counts that are never counted on take less than there is room for', (t) => {
+  assert.ok(differences(seedOf(t), () => []).withLess > 50, 'the planted bug was not caught')
 })

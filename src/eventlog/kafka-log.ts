@@ -1,5 +1,5 @@
 import { AppError } from '../platform/errors.ts'
-import { failpoint } from '../platform/failpoint.ts'
+import type { Failpoint } from '../platform/failpoint.ts'
 import { createKafka, topicEnds } from '../platform/kafka.ts'
 import type { KafkaClients, KafkaOptions } from '../platform/kafka.ts'
 import { PARTITIONS, partitionOf } from '../platform/kafka-partition.ts'
@@ -51,8 +51,8 @@ export function createKafkaLog (options: KafkaLogOptions): Promise<EventLog> {
     const key = `${event.portal}:${event.dealId}`
     const partition = partitionOf(key)
     const value = await codec.encode(event)
-    const offset = await writers.of(prefix + topic, partition).append({ key, value, headers: traceparent === null ? {} : { traceparent } })
-    failpoint(event.type === 'DealChangeSignalled' ? 'K2' : event.type === 'TransferParked' ? 'K19' : 'K13')
+    const point: Failpoint = event.type === 'DealChangeSignalled' ? 'K2' : event.type === 'TransferParked' ? 'K19' : 'K13'
+    const offset = await writers.of(prefix + topic, partition).append({ key, value, headers: traceparent === null ? {} : { traceparent } }, point)
     appended.inc({ topic })
     return { topic, partition, offset }
   }

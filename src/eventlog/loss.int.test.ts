@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { seedOf } from '../../test/support/seed.ts'
 import { services } from '../../test/support/services.ts'
+import { FailpointError, armFailpoints } from '../platform/failpoint.ts'
 import { createLogger } from '../platform/logger.ts'
 import { patchKafkajs } from '../platform/kafka-patch.ts'
 import { PartitionWriter } from '../platform/kafka-writer.ts'
@@ -212,4 +213,32 @@ test('no acknowledged event is lost, doubled or misplaced when answers of the br
       assert.ok(verdict.lost + verdict.doubled > 0, 'nothing was lost or doubled')
     })
   }
+})
+
+test('the place between a send and its acknowledgement is passed when the record has left and no answer has come', { timeout: 60_000 }, async (t) => {
+  patchKafkajs()
+  const [address = ''] = (await services()).kafka
+  const [host = '', port = ''] = address.split(':')
+  let areDropped = true
+  const proxy = await lossyProxy(t, { host, port: Number(port) }, () => areDropped)
+  const topic = `left-${randomUUID()}`
+  const direct = new Kafka({ clientId: 'left', brokers: [address], logLevel: logLevel.NOTHING })
+  const admin = direct.admin()
+  await admin.connect()
+  t.after(() => admin.disconnect())
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }], waitForLeaders: true })
+  const lossy = new Kafka({ clientId: 'left', brokers: [address], logLevel: logLevel.NOTHING, retry: { retries: 1, initialRetryTime: 50 }, socketFactory: ({ onConnect }) => net.connect(proxy.port, '127.0.0.1', onConnect) })
+  const writer = new PartitionWriter({
+    topic, partition: 0, budget: { used: 0, limit: 1_000_000 }, logger: createLogger('test', 'error'), onRetry: () => undefined,
+    makeProducer: () => lossy.producer({ idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner, retry: { retries: 1, initialRetryTime: 50 } })
+  })
+  t.after(() => writer.close(AbortSignal.timeout(5000)))
+  armFailpoints({ DEALBRIDGE_FAULTS: 'allow', FAILPOINTS: 'K2:1:throw' })
+  t.after(() => armFailpoints({}))
+  await assert.rejects(writer.append({ key: null, value: Buffer.from('one') }, 'K2'), FailpointError)
+  areDropped = false
+  // The error was its caller's alone: the record stands in the log, once, and so does the next.
+  assert.equal(await writer.append({ key: null, value: Buffer.from('two') }, 'K2'), 1n)
+  const stored = await readAll(direct, topic, await admin.fetchTopicOffsets(topic))
+  assert.deepEqual([...stored], [['one', ['0/0']], ['two', ['0/1']]])
 })

@@ -22,6 +22,12 @@ test('a place strikes at its occurrence alone, and no other place does', (t) => 
   failpoint('K9')
 })
 
+test('a place that is only counted strikes nobody, and each of its passings is on record', () => {
+  const program = `const { armFailpoints, failpoint } = await import(${JSON.stringify(new URL('failpoint.ts', import.meta.url).href)}); armFailpoints({ FAILPOINTS: 'K9:1:count,K10:1:count', DEALBRIDGE_FAULTS: 'allow' }); for (const name of ['K9', 'K10', 'K9']) failpoint(name)`
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  assert.deepEqual([status, stderr.trim().split('\n').map(line => JSON.parse(line) as unknown)], [0, [['K9', 1], ['K10', 1], ['K9', 2]].map(([point, hit]) => ({ event: 'failpoint', point, hit, action: 'count' }))])
+})
+
 test('what is not understood is refused', () => {
   for (const wrong of ['K99:1:kill', 'K9', 'K9:0:kill', 'K9:1:explode', 'K9:1:kill,']) assert.throws(() => armFailpoints({ ...allow, FAILPOINTS: wrong }), { code: 'config_invalid' }, wrong)
 })
@@ -40,6 +46,6 @@ test('kill ends the process at the place, and the hit is on record', () => {
 
 test('every named place stands in the code, once', () => {
   const calls = globSync('**/*.ts', { cwd: SRC }).filter(file => !file.includes('.test.') && !file.endsWith('platform/failpoint.ts'))
-    .flatMap(file => [...readFileSync(`${SRC}/${file}`, 'utf8').matchAll(/failpoint\(.*\)/g)]).flatMap(([call]) => [...call.matchAll(/'(K\d+)'/g)].map(match => match[1] ?? ''))
+    .flatMap(file => [...readFileSync(`${SRC}/${file}`, 'utf8').matchAll(/(?:failpoint\(|point: Failpoint = ).*/g)]).flatMap(([call]) => [...call.matchAll(/'(K\d+)'/g)].map(match => match[1] ?? ''))
   assert.deepEqual(calls.toSorted(), [...FAILPOINTS].toSorted())
 })

@@ -9,7 +9,7 @@ import { AppError } from './errors.ts'
 export const FAILPOINTS = ['K1', 'K2', 'K3', 'K4', 'K5', 'K6', 'K7', 'K8', 'K9', 'K10', 'K11', 'K12', 'K13', 'K14', 'K15', 'K17', 'K18', 'K19', 'K20', 'K23', 'K24', 'K30', 'K31', 'K32'] as const
 export type Failpoint = typeof FAILPOINTS[number]
 
-const ACTIONS = ['kill', 'stop', 'throw', 'delay'] as const
+const ACTIONS = ['kill', 'stop', 'throw', 'delay', 'count'] as const
 type Action = typeof ACTIONS[number]
 interface Armed { readonly occurrence: number, readonly action: Action }
 
@@ -22,8 +22,9 @@ let armed: ReadonlyMap<string, Armed> | null = null
 const hits = new Map<string, number>()
 
 /**
- * Arms what FAILPOINTS says: `K11:2:kill,K3:1:throw` is name, occurrence, and `kill` (SIGKILL), `stop` (SIGSTOP), `throw` or
- * `delay` (the event loop stands for a second). Called once, at the start of a process.
+ * Arms what FAILPOINTS says: `K11:2:kill,K3:1:throw` is name, occurrence, and `kill` (SIGKILL), `stop` (SIGSTOP), `throw`,
+ * `delay` (the event loop stands for a second) or `count` (a line from that occurrence on, and nothing else). Called once, at the
+ * start of a process.
  * Throws `config_invalid` when FAILPOINTS is set without DEALBRIDGE_FAULTS=allow, or is not understood.
  */
 export function armFailpoints (environment: Readonly<Record<string, string | undefined>>): void {
@@ -33,6 +34,11 @@ export function armFailpoints (environment: Readonly<Record<string, string | und
   if (wanted === undefined || wanted === '') return
   if (environment['DEALBRIDGE_FAULTS'] !== 'allow') throw new AppError('config_invalid', 'FAILPOINTS is set, which only a process under test may have; take it away, or set DEALBRIDGE_FAULTS=allow')
   armed = new Map(wanted.split(',').map(parse))
+}
+
+/** Whether any place is armed: for a place that takes work to reach. */
+export function isAnyArmed (): boolean {
+  return armed !== null
 }
 
 /** Passes, unless this is the armed occurrence of `name`. */
@@ -45,7 +51,7 @@ function hit (name: Failpoint): void {
   if (point === undefined) return
   const count = (hits.get(name) ?? 0) + 1
   hits.set(name, count)
-  if (count !== point.occurrence) return
+  if (point.action === 'count' ? count < point.occurrence : count !== point.occurrence) return
   // Written at once: whoever is killed by it writes nothing afterwards.
   writeSync(2, `${JSON.stringify({ event: 'failpoint', point: name, hit: count, action: point.action })}\n`)
   act(name, point.action)
@@ -56,6 +62,7 @@ function act (name: Failpoint, action: Action): void {
     case 'kill': process.kill(process.pid, 'SIGKILL'); return
     case 'stop': process.kill(process.pid, 'SIGSTOP'); return
     case 'delay': Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, DELAY_MS); return
+    case 'count': return
     case 'throw': throw new FailpointError(`failpoint ${name}`)
   }
 }

@@ -7,6 +7,9 @@ import type { Message, Producer } from 'kafkajs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { monotonicMs } from './clock.ts'
 import { AppError } from './errors.ts'
+import { failpoint, isAnyArmed } from './failpoint.ts'
+import type { Failpoint } from './failpoint.ts'
+import { whenLeft } from './kafka-patch.ts'
 import type { Logger } from './logger.ts'
 import { messageOf } from './logger.ts'
 
@@ -39,7 +42,7 @@ export interface WriterOptions {
   readonly onRetry: () => void
 }
 
-interface Item { readonly message: Message, readonly bytes: number, resolve (offset: bigint): void, reject (error: Error): void }
+interface Item { readonly message: Message, readonly bytes: number, readonly point: Failpoint | undefined, resolve (offset: bigint): void, reject (error: Error): void }
 
 /** The only writer of one partition: group commit, one send under way, the same batch again until it is acknowledged. */
 export class PartitionWriter {
@@ -64,14 +67,15 @@ export class PartitionWriter {
    *
    * Rejects with `log_refused`, retryable when the queues are full, not when the record is too large or forbidden;
    * with `log_closed` after `close`. A caller that stops waiting changes nothing: the record stays in the queue.
+   * `point` is passed when the record has left and its answer is not in; an error there is the caller's alone.
    */
-  append (message: NewMessage): Promise<bigint> {
+  append (message: NewMessage, point?: Failpoint): Promise<bigint> {
     const bytes = message.value.length + OVERHEAD
     const refusal = this.#refusalOf(bytes)
     if (refusal !== null) return Promise.reject(refusal)
     this.#options.budget.used += bytes
     return new Promise((resolve, reject) => {
-      this.#items.push({ message: { ...message, partition: this.#options.partition }, bytes, resolve, reject })
+      this.#items.push({ message: { ...message, partition: this.#options.partition }, bytes, point, resolve, reject })
       if (this.#busy) return
       this.#busy = true
       // What else arrives in this turn of the event loop goes along: a request costs the broker more than a record.
@@ -135,7 +139,8 @@ export class PartitionWriter {
   /** One try on the partition's own producer, connected at the first: the process starts while Kafka is away. */
   protected async sendOnce (messages: Message[]): Promise<bigint> {
     const producer = await this.#connected()
-    const [answer] = await producer.send({ topic: this.#options.topic, acks: -1, timeout: 3000, messages })
+    const send = (): ReturnType<Producer['send']> => producer.send({ topic: this.#options.topic, acks: -1, timeout: 3000, messages })
+    const [answer] = await (isAnyArmed() ? whenLeft(send, () => this.#left()) : send())
     if (answer?.baseOffset === undefined) throw new Error('the answer names no offset')
     return BigInt(answer.baseOffset)
   }
@@ -155,6 +160,14 @@ export class PartitionWriter {
     }
     this.#busy = false
     for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** The batch goes its way whatever a test has a place do: a second send of it while the first is under way would be a loss of our own making. */
+  #left (): void {
+    for (const item of this.#inFlight) {
+      if (item.point === undefined) continue
+      try { failpoint(item.point) } catch (error) { item.reject(error as Error) }
+    }
   }
 
   /** Under load a partition sends every 3 ms and not at once; a record that comes alone never waits. */

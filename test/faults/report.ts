@@ -119,7 +119,7 @@ function faultTable ({ seeds }: CampaignResult): string[] {
 }
 
 function pointTable ({ points }: CampaignResult): string[] {
-  return ['| point | action | in | hits | findings in its round |', '|---|---|---|---|---|', ...points.map(each => `| ${each.point} | ${each.action} | ${each.process} | ${each.hits} | ${each.findings.length} |`), '']
+  return ['| point | action | in | at its passing | hits | findings in its round |', '|---|---|---|---|---|---|', ...points.map(each => `| ${each.point} | ${each.action} | ${each.process} | ${each.occurrence} | ${each.hits} | ${each.findings.length} |`), '']
 }
 
 function count (findings: readonly Finding[], invariants: readonly string[]): number {

@@ -1,11 +1,17 @@
 // Who breaks things. The seed alone makes the schedule; it is printed before the first fault, and every fault heals by itself
 // and once more at the end, whatever became of it.
-import { appendFileSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { appendFileSync, readFileSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { FaultSpec } from '../../simulator/faults.ts'
+import { readJournal } from '../../simulator/journal.ts'
+import { createLogger } from '../../src/platform/logger.ts'
+import type { Pool } from '../../src/platform/postgres.ts'
+import { createRedis } from '../../src/platform/redis.ts'
 import type { Chance } from '../support/chance.ts'
 import type { Span } from './evidence.ts'
 import type { Mode } from './fault-proxy.ts'
+import { clockFile, setClock } from './fake-clock.ts'
 import { SOURCES, TARGET } from './names.ts'
 import type { RigSystem } from './system.ts'
 import type { RigTimes } from './times.ts'
@@ -16,6 +22,7 @@ export type How =
   | { readonly kind: 'kill' } | { readonly kind: 'freeze' } | { readonly kind: 'kill-part' } | { readonly kind: 'freeze-part' }
   | { readonly kind: 'edge', readonly mode: Mode } | { readonly kind: 'cut', readonly by: 'rst' | 'fin' }
   | { readonly kind: 'portal', readonly spec: FaultSpec } | { readonly kind: 'freeze-portal' } | { readonly kind: 'disk-full' }
+  | { readonly kind: 'freeze-owner' } | { readonly kind: 'stop-part' } | { readonly kind: 'flush' } | { readonly kind: 'end-sessions' } | { readonly kind: 'clock', readonly hours: number }
 
 /** A fault as it went: whether anything was touched by it. */
 export interface Fired { readonly fault: string, readonly target: string, readonly at: number, readonly signal?: string, readonly didStrike: boolean }
@@ -101,6 +108,11 @@ export function createNemesis (system: RigSystem, say: (line: string) => void): 
       case 'portal': return onPortal(target, how.spec)
       case 'freeze-portal': { system.simulator.portal(target).freeze(); return { heal: () => system.simulator.portal(target).thaw(), didStrike: () => true } }
       case 'disk-full': return await fillDisk()
+      case 'freeze-owner': return await freezeOwner()
+      case 'stop-part': return { ...await signalPart(target, 'SIGTERM'), heal: restartParts, signal: 'SIGTERM' }
+      case 'flush': { const held = await emptyRedis(system.redis); return { heal: () => undefined, didStrike: () => held > 0 } }
+      case 'end-sessions': { const ended = await endSessions(system.pool); return { heal: () => undefined, didStrike: () => ended > 0 } }
+      case 'clock': return onClock(target, how.hours)
     }
   }
 
@@ -148,6 +160,34 @@ export function createNemesis (system: RigSystem, say: (line: string) => void): 
     return { heal: async () => { rmSync(filler, { force: true }); await restartParts() }, didStrike: () => isFull }
   }
 
+  /** Stops the dispatcher that owns the target; it counts when another one called there meanwhile. */
+  async function freezeOwner (): Promise<{ heal: () => void, didStrike: () => boolean, signal: string }> {
+    const epoch = await ownedEpoch(system.pool)
+    const owner = [...system.programs.values()].find(each => readFileSync(each.logFile, 'utf8').includes(`"event":"lease_taken","correlation_id":null,"details":{"target":"${TARGET}","epoch":${epoch}}`))
+    const done = owner?.signal('SIGSTOP') === true
+    let didOtherWork = false
+    const heal = (): void => {
+      didOtherWork = readJournal(system.journalFile).some(entry => entry.portal === TARGET && entry.kind === 'received' && Number(entry.epoch ?? 0) > epoch)
+      owner?.signal('SIGCONT')
+    }
+    return { heal, didStrike: () => done && didOtherWork, signal: 'SIGSTOP' }
+  }
+
+  /** It counts when the process itself wrote a time that is off. */
+  function onClock (name: string, hours: number): { heal: () => void, didStrike: () => boolean } {
+    const { logFile } = program(name)
+    const from = statSync(logFile).size
+    const file = clockFile(system.dir, name)
+    setClock(file, hours)
+    const isOff = (time: string): boolean => Math.abs(Date.parse(time) - Date.now()) > Math.abs(hours) * 3_000_000
+    let wasOff = false
+    const heal = (): void => {
+      wasOff = [...readFileSync(logFile, 'utf8').slice(from).matchAll(/"timestamp":"([^"]+)"/g)].some(([, time = '']) => isOff(time))
+      setClock(file, 0)
+    }
+    return { heal, didStrike: () => wasOff }
+  }
+
   async function one (planned: PlannedFault): Promise<void> {
     await pause(planned.at)
     const struck = await strike(planned)
@@ -173,4 +213,25 @@ export function createNemesis (system: RigSystem, say: (line: string) => void): 
 
 function tell (pid: number | undefined, signal: NodeJS.Signals): boolean {
   try { return pid !== undefined && process.kill(pid, signal) } catch { return false }
+}
+
+async function ownedEpoch (pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ epoch: bigint }>('select epoch from dispatch.lease where target = $1', [TARGET])
+  return Number(rows[0]?.epoch ?? -1)
+}
+
+/** Gives how many keys it held. */
+async function emptyRedis (url: string): Promise<number> {
+  const redis = createRedis(url, createLogger('rig', 'error'))
+  await once(redis, 'ready')
+  const held = await redis.dbsize()
+  await redis.flushall()
+  redis.disconnect()
+  return held
+}
+
+/** Ends every session but this one, of the registry and the rig too; gives how many. */
+async function endSessions (pool: Pool): Promise<number> {
+  const { rowCount } = await pool.query('select pg_terminate_backend(pid) from pg_stat_activity where backend_type = \'client backend\' and pid <> pg_backend_pid()')
+  return rowCount ?? 0
 }

@@ -25,7 +25,7 @@ import { watchSaves } from './watch.ts'
 import type { SaveWatch } from './watch.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
-const DISPATCHER = fileURLToPath(new URL('./dispatcher.ts', import.meta.url))
+const READER = fileURLToPath(new URL('./reader.ts', import.meta.url))
 const PARTNER = new URL('../../mapping/partner.yaml', import.meta.url)
 
 /** The processes of the system: which of the service's, and what they talk to besides Kafka and the registry. */
@@ -129,7 +129,7 @@ async function build ({ dir, endings, end, chance, times, targetLimits = LIMITS 
       }))),
       routes: [{ from: '*', to: TARGET, mapping }]
     }), { mode: 0o600 })
-    const args = what === 'dispatcher' ? [DISPATCHER, config, String(times.unknownWaitMs)] : [CLI, 'run', what, '--config', config]
+    const args = what === 'dispatcher' || what === 'projector' ? [READER, config, what, JSON.stringify(times)] : [CLI, 'run', what, '--config', config]
     const program = createProgram({ name, args, adminPort, logFile: path.join(folders.logs, `${name}.log`) })
     programs.set(name, program)
     endings.push(() => program.end())

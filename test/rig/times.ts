@@ -11,11 +11,13 @@ export interface RigTimes {
   readonly holdMs: number
   /** How long a process is frozen. */
   readonly freezesMs: readonly number[]
+  /** After which a reader that is silent, and one that does not come to a rebalance, is put out of its group. */
+  readonly patience: { readonly sessionMs: number, readonly rebalanceMs: number }
   readonly sweep: { readonly every: string, readonly full_every: string }
 }
 
-export const SHORT: RigTimes = { requestSeconds: 5, unknownWaitMs: 10_000, holdMs: 3000, freezesMs: [5000, 12_000], sweep: { every: '3s', full_every: '6s' } }
-export const TRUE_TO_LIFE: RigTimes = { requestSeconds: 60, unknownWaitMs: 65_000, holdMs: 4000, freezesMs: [5000, 35_000, 90_000], sweep: { every: '5s', full_every: '20s' } }
+export const SHORT: RigTimes = { requestSeconds: 5, unknownWaitMs: 10_000, holdMs: 3000, freezesMs: [5000, 12_000], patience: { sessionMs: 10_000, rebalanceMs: 20_000 }, sweep: { every: '3s', full_every: '6s' } }
+export const TRUE_TO_LIFE: RigTimes = { requestSeconds: 60, unknownWaitMs: 65_000, holdMs: 4000, freezesMs: [5000, 35_000, 90_000], patience: { sessionMs: 30_000, rebalanceMs: 60_000 }, sweep: { every: '5s', full_every: '20s' } }
 
 // A sweep that was killed keeps its portal in hand for so long; a webhook may be lost meanwhile.
 const SWEEP_IN_HAND_MS = 60_000

@@ -37,6 +37,20 @@ export async function countDue (db: Queryable, wanted: { target: string, most: n
   return rows.map(({ lane, portal, deals }) => ({ lane: laneAt(lane), portal, deals }))
 }
 
+/** The same for these pairs alone. */
+export async function countPairs (db: Queryable, wanted: { target: string, most: number, pairs: readonly Pick<Share, 'lane' | 'portal'>[] }): Promise<Share[]> {
+  const { target, most, pairs } = wanted
+  const { rows } = await db.query<{ lane: number, portal: string, deals: number }>({ name: 'count-pairs', text: COUNT_PAIRS, values: [target, most, pairs.map(pair => LANES.indexOf(pair.lane)), pairs.map(pair => pair.portal)] })
+  return rows.map(({ lane, portal, deals }) => ({ lane: laneAt(lane), portal, deals }))
+}
+
+const COUNTED = `
+    select count(*)::integer as deals from (
+      select from dispatch.work w
+      where w.target = $1 and w.lane = p.lane and w.portal = p.portal and status in ('waiting', 'deferred') and due_at <= now() limit $2) w`
+
+const COUNT_PAIRS = `select p.lane, p.portal, d.deals from unnest($3::smallint[], $4::text[]) as p (lane, portal) cross join lateral (${COUNTED}) d`
+
 /** Exported for the test that looks at its plan. */
 export const COUNT_DUE = `
   with recursive pair as (
@@ -46,10 +60,7 @@ export const COUNT_DUE = `
       select lane, portal from dispatch.work
       where target = $1 and status in ('waiting', 'deferred') and (lane, portal) > (p.lane, p.portal) order by lane, portal limit 1) n
   )
-  select p.lane, p.portal, d.deals from pair p cross join lateral (
-    select count(*)::integer as deals from (
-      select from dispatch.work w
-      where w.target = $1 and w.lane = p.lane and w.portal = p.portal and status in ('waiting', 'deferred') and due_at <= now() limit $2) w) d
+  select p.lane, p.portal, d.deals from pair p cross join lateral (${COUNTED}) d
   where p.portal <> all($3::text[]) and d.deals > 0`
 
 /**
