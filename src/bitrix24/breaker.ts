@@ -26,9 +26,11 @@ export const tooLate: Failure = { class: 'unsent', code: 'too_late', detail: 'Th
 const isOutage = (answer: Answer): boolean => answer.kind === 'failed' && FAILING.has(answer.failure.class) && answer.failure.code !== tooLate.code
 // opossum opens above its percentage and counts calls that are still going on: half is just above this.
 const HALF = 49.9
+const RESET_MS = 5_000
 
 /**
- * Opens after half of at least five calls in a minute failed, tries again after 30 s (specification: circuit breaker).
+ * Opens after half of at least five calls in a minute failed, and lets one call try again each 5 s: what comes back is to be used
+ * within 10 s, and a probe is a cheap read.
  * `timeout: false`: the breaker's own time-out would report a call as failed that still goes on.
  */
 export function createBreaker (options: { resetMs?: number } = {}): Breaker {
@@ -36,7 +38,7 @@ export function createBreaker (options: { resetMs?: number } = {}): Breaker {
     const answer = await send()
     if (isOutage(answer)) throw new Outage(answer)
     return answer
-  }, { timeout: false, volumeThreshold: 5, errorThresholdPercentage: HALF, rollingCountTimeout: 60000, resetTimeout: options.resetMs ?? 30000 })
+  }, { timeout: false, volumeThreshold: 5, errorThresholdPercentage: HALF, rollingCountTimeout: 60000, resetTimeout: options.resetMs ?? RESET_MS })
   return {
     async fire (send) {
       try {

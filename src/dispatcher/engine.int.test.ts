@@ -46,6 +46,32 @@ test('a source portal that refuses everything is stopped alone: nothing is burnt
   assert.deepEqual(types(await room.told(stopped)), ['created'])
 })
 
+test('a source portal that does not answer the probe of its circuit holds up no other, and goes on when it answers', { timeout: 60_000 }, async (t) => {
+  const room = await openDispatcher(t)
+  const clients = room.clients()
+  await room.dispatcher({ clients })
+  room.acme.fault({ where: 'answer', mode: '502' })
+  const state = (): string | undefined => clients.get('acme')?.breakerState()
+  const waiting: number[] = []
+  await eventually(async () => {
+    const asked = room.acme.stats().requests
+    waiting.push(room.acme.create({ TITLE: 'waits' }))
+    await room.signal(waiting.at(-1) ?? 0)
+    await eventually(() => state() !== 'closed' || room.acme.stats().requests > asked)
+    return state() !== 'closed'
+  }, { deadlineMs: 30_000 })
+  room.acme.freeze()
+  const asked = room.acme.stats().requests
+  await eventually(() => state() === 'probing' && room.acme.stats().requests > asked)
+  const other = room.beta.create({ TITLE: 'other' })
+  await room.signal(other, 'beta')
+  assert.equal((await room.atRest(other, { portal: 'beta' }))['status'], 'idle')
+  assert.equal(state(), 'probing')
+  room.acme.clearFaults()
+  room.acme.thaw()
+  for (const dealId of waiting) assert.equal((await room.atRest(dealId, { deadlineMs: 30_000 }))['status'], 'idle')
+})
+
 /** The deal goes A, B with an error answer, and back to A: what the last attempt came to. */
 async function thereAndBack (t: TestContext, parts: Partial<EngineParts> = {}): Promise<string | undefined> {
   const room = await openDispatcher(t)

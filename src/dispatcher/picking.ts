@@ -90,7 +90,7 @@ export function createPicking (context: EngineContext, isDraining: () => boolean
   async function pick (): Promise<void> {
     const epoch = await follow()
     if (epoch === null || isDraining()) return
-    await lanes.tend(signal)
+    lanes.tend(signal)
     telemetry.unknown.set(memory.unknown.size() + memory.book.unknown.size())
     if (doubt) {
       await freeOrphans(pool, { target, epoch, held: [...memory.held.keys()] })

@@ -3,6 +3,7 @@ import type { PortalClient } from '../bitrix24/client.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
 import { monotonicMs } from '../platform/clock.ts'
 import { failpoint } from '../platform/failpoint.ts'
+import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { DispatcherTelemetry } from './telemetry.ts'
 
@@ -13,8 +14,8 @@ export interface PortalLanes {
   stopped (): string[]
   isStopped (portal: string): boolean
   stop (portal: string, failure: Failure): void
-  /** Probes stopped portals whose time has come, and circuits that are half open. */
-  tend (signal: AbortSignal): Promise<void>
+  /** Begins probes of stopped portals whose time has come, and of circuits that are half open. Waits for none: a portal that answers nothing must not hold up the others. */
+  tend (signal: AbortSignal): void
 }
 
 const FIRST_STOP_MS = 5_000
@@ -25,6 +26,7 @@ export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalCl
   const { clients, logger, telemetry } = deps
   const stops = new Map<string, { until: number, length: number }>()
 
+  const probed = new Set<string>()
   let beatAt = -Infinity
 
   const isStopped = (portal: string): boolean => stops.has(portal) || (clients.get(portal)?.breakerState() ?? 'closed') !== 'closed'
@@ -43,19 +45,24 @@ export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalCl
     for (const client of clients.values()) void client.limiter.beat()
   }
 
-  async function tend (signal: AbortSignal): Promise<void> {
+  async function look (name: string, client: PortalClient, signal: AbortSignal): Promise<void> {
+    const failure = await probe(client, signal)
+    failpoint('K18')
+    if (failure?.class === 'portal') return stop(name, failure)
+    if (failure !== null || !stops.delete(name)) return
+    telemetry.stopped.set({ portal: name }, 0)
+    logger.log('info', 'portal_works_again', { portal: name })
+  }
+
+  function tend (signal: AbortSignal): void {
     beat()
     for (const [name, client] of clients) {
-      const stop_ = stops.get(name)
-      const due = stop_ !== undefined && monotonicMs() >= stop_.until
-      if (!due && client.breakerState() !== 'probing') continue
-      const failure = await probe(client, signal)
-      failpoint('K18')
-      if (failure?.class === 'portal') { stop(name, failure); continue }
-      if (failure !== null || stop_ === undefined) continue
-      stops.delete(name)
-      telemetry.stopped.set({ portal: name }, 0)
-      logger.log('info', 'portal_works_again', { portal: name })
+      const due = monotonicMs() >= (stops.get(name)?.until ?? Infinity)
+      if (probed.has(name) || (!due && client.breakerState() !== 'probing')) continue
+      probed.add(name)
+      look(name, client, signal)
+        .catch((error: unknown) => { if (!signal.aborted) logger.log('warning', 'probe_failed', { portal: name, error: messageOf(error) }) })
+        .finally(() => { probed.delete(name) })
     }
   }
 
