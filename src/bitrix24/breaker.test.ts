@@ -63,6 +63,16 @@ test('after its rest one call probes: a failure opens it again, an answer, be it
   assert.equal(breaker.state(), 'closed')
 })
 
+test('a circuit that has opened lets a call try again after five seconds', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const breaker = createBreaker()
+  await fire(breaker, no('transient'), 5)
+  t.mock.timers.tick(4_999)
+  assert.equal(breaker.state(), 'open')
+  t.mock.timers.tick(1)
+  assert.equal(breaker.state(), 'probing')
+})
+
 test('a mistake of ours over one request is told as such, and leaves open whether the request left', async () => {
   const answer = await createBreaker().fire(() => Promise.reject(new TypeError('a bug')))
   assert.deepEqual(answer, { kind: 'failed', failure: { class: 'unknown', code: 'internal', detail: 'a bug' } })

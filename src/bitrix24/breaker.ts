@@ -25,6 +25,7 @@ export const tooLate: Failure = { class: 'unsent', code: 'too_late', detail: 'Th
 
 // opossum opens above its percentage and counts calls that are still going on: half is just above this.
 const HALF = 49.9
+const RESET_MS = 5_000
 
 /**
  * Opens after half of at least five calls in a minute failed, tries again every 5 s: a portal that is back is used within ten.
@@ -38,7 +39,7 @@ export function createBreaker (options: { readonly resetMs?: number, readonly fa
     const answer = await send()
     if (isOutage(answer)) throw new Outage(answer)
     return answer
-  }, { timeout: false, volumeThreshold: 5, errorThresholdPercentage: HALF, rollingCountTimeout: 60000, resetTimeout: options.resetMs ?? 5000 })
+  }, { timeout: false, volumeThreshold: 5, errorThresholdPercentage: HALF, rollingCountTimeout: 60000, resetTimeout: options.resetMs ?? RESET_MS })
   return {
     async fire (send) {
       try {

@@ -1,9 +1,8 @@
-import { createKafkaLog } from '../eventlog/kafka-log.ts'
 import type { EventLog } from '../eventlog/port.ts'
 import type { Config } from '../platform/config.ts'
 import { createLogger } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
-import { Registry } from '../platform/metrics.ts'
+import { openOrderLog } from '../orders/log.ts'
 import { createPool } from '../platform/postgres.ts'
 import type { Pool } from '../platform/postgres.ts'
 
@@ -22,6 +21,6 @@ export async function withDatabase<T> (config: Config, work: (parts: Parts) => P
 
 /** Opens the log for as long as `work` takes. */
 export async function withLog<T> ({ config, logger }: Pick<Parts, 'config' | 'logger'>, work: (log: EventLog) => Promise<T>): Promise<T> {
-  const log = await createKafkaLog({ kafka: { ...config.kafka, clientId: 'dealbridge-command' }, registryUrl: config.registry.url, dataDir: config.data_dir, logger, registry: new Registry() })
+  const log = await openOrderLog(config, { clientId: 'dealbridge-command', logger })
   return await work(log).finally(() => log.close(CLOSE_MS))
 }

@@ -78,7 +78,7 @@ export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalCl
       const isDue = client.breakerState() === 'probing' || (stopped !== undefined && monotonicMs() >= stopped.until)
       if (!isDue || probing.has(name)) continue
       probing.add(name)
-      void ask(name, client, signal).catch((error: unknown) => logger.log('warning', 'probe_repeats', { portal: name, error: messageOf(error) })).finally(() => { probing.delete(name) })
+      void ask(name, client, signal).catch((error: unknown) => { if (!signal.aborted) logger.log('warning', 'probe_repeats', { portal: name, error: messageOf(error) }) }).finally(() => { probing.delete(name) })
     }
   }
 

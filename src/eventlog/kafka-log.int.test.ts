@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -89,4 +91,28 @@ test('a registration that was cut off before its rule was set is finished by the
   const { id } = await cut.json() as { id: number }
   assert.equal(await registry.register(subject, schema('long')), id)
   await assert.rejects(registry.register(subject, schema('string')), { code: 'schema_incompatible' })
+})
+
+test('what waits for its schema when the log is closed is rejected and never appended, also when the registry answers after that', { timeout: 60_000 }, async (t) => {
+  const { kafka, registry } = await services()
+  const { log: reader, prefix } = await makeLog(t)
+  const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const slow = http.createServer((request, response) => {
+    asked.resolve()
+    void gate.promise.then(() => request.pipe(http.request(registry + (request.url ?? ''), { method: request.method, headers: request.headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers)
+      answer.pipe(response)
+    })))
+  })
+  await new Promise<void>(resolve => slow.listen(0, '127.0.0.1', resolve))
+  t.after(() => slow.close())
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'dealbridge-log-'))
+  t.after(() => rmSync(dataDir, { recursive: true, force: true }))
+  const log = await createKafkaLog({ kafka: { brokers: kafka, clientId: 'test' }, registryUrl: `http://127.0.0.1:${(slow.address() as AddressInfo).port}`, dataDir, logger, registry: new Registry(), topicPrefix: prefix })
+  const pending = assert.rejects(log.append(signalOf('1')), { code: 'log_closed' })
+  await asked.promise
+  await log.close(0)
+  gate.resolve()
+  await pending
+  assert.deepEqual(await readAll(reader), [])
 })

@@ -51,6 +51,8 @@ export function createKafkaLog (options: KafkaLogOptions): Promise<EventLog> {
     const key = `${event.portal}:${event.dealId}`
     const partition = partitionOf(key)
     const value = await codec.encode(event)
+    // The registry may have answered after the close: who was told no must not find the event in the log later.
+    if (closed) throw new AppError('log_closed', 'closed while the schema was asked for', { retryable: true })
     const point: Failpoint = event.type === 'DealChangeSignalled' ? 'K2' : event.type === 'TransferParked' ? 'K19' : 'K13'
     const offset = await writers.of(prefix + topic, partition).append({ key, value, headers: traceparent === null ? {} : { traceparent } }, point)
     appended.inc({ topic })

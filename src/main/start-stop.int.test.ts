@@ -24,6 +24,7 @@ import { createPool } from '../platform/postgres.ts'
 import type { Pool } from '../platform/postgres.ts'
 import { createProjector } from '../projections/projector.ts'
 import { createQuery } from '../query/server.ts'
+import { noOrders } from '../../test/support/orders.ts'
 import { createSweep } from '../sweep/sweep.ts'
 import { createSweepTelemetry } from '../sweep/telemetry.ts'
 import { testPortal } from '../../simulator/testing.ts'
@@ -113,7 +114,7 @@ test('query bears every order of start and stop, and lets go of its port', { tim
   const { pool } = await setUp(t)
   const port = await freePort()
   await stressStartStop(() => {
-    const room = createQuery({ pool, logger, registry: createRegistry() }, { host: '127.0.0.1', port, api_keys: [], portals: [] })
+    const room = createQuery({ pool, logger, registry: createRegistry(), orders: noOrders }, { host: '127.0.0.1', port, api_keys: [], portals: [] })
     return { start: () => room.start(), stop: () => room.stop(), isWorking: async () => (await room.readiness()).length === 0 && await listens(port), isGone: async () => !await listens(port) }
   })
 })

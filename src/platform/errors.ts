@@ -1,7 +1,7 @@
 /** The closed list of what can go wrong outside the rules of the domain; docs/reference/errors.md explains each, and a test compares the two. */
 export const ERROR_CODES = [
   'config_invalid', 'part_missing', 'part_failed', 'log_refused', 'log_closed', 'schema_incompatible', 'registry_away',
-  'record_undecodable', 'epoch_seen'
+  'record_undecodable', 'epoch_seen', 'order_refused'
 ] as const
 
 export type ErrorCode = typeof ERROR_CODES[number]

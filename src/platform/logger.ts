@@ -5,7 +5,7 @@ export type Level = 'debug' | 'info' | 'warning' | 'error'
 
 /** Fields that may stand in `details`. What is not here is not logged: a secret cannot slip in with an object. */
 const ALLOWED = new Set(['source_deal_id', 'target_deal_id', 'portal', 'target', 'duration_ms', 'status', 'reason', 'code', 'action',
-  'partition', 'offset', 'topic', 'count', 'tries', 'epoch', 'attempt_id', 'address', 'what', 'process', 'wait_ms', 'method', 'http_status', 'path', 'error', 'error_type', 'kind', 'origin_id', 'target_ids'])
+  'partition', 'offset', 'topic', 'count', 'tries', 'epoch', 'attempt_id', 'address', 'what', 'process', 'wait_ms', 'method', 'http_status', 'path', 'error', 'error_type', 'kind', 'origin_id', 'target_ids', 'caller'])
 
 // Beyond this many bytes that nobody reads, lines are dropped: no request waits for a log line, and no memory fills with them.
 const LARGEST_BACKLOG = 4 * 1024 * 1024

@@ -24,7 +24,11 @@ export const ROLES: Readonly<Record<string, readonly Role[] | 'public'>> = {
   '/v1/transfers': everyone,
   '/v1/attention': everyone,
   '/v1/funnel': everyone,
-  '/v1/portals/:name/hours': everyone
+  '/v1/portals/:name/hours': everyone,
+  '/v1/parked/release': ['operator'],
+  '/v1/parked/skip': ['operator'],
+  '/v1/parked/hold': ['operator'],
+  '/v1/parked/edit': ['operator']
 }
 
 /**

@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import { ROLES } from './access.ts'
+import { BODIES } from './body.ts'
 import { DEAL_STATES } from '../projections/deal/read.ts'
 import { TRANSFER_OUTCOMES } from '../projections/transfer/read.ts'
 import { DEAL_COLUMNS, TIMELINE_COLUMNS } from './routes/deals.ts'
@@ -30,7 +32,11 @@ export function openapi (): Schema {
     '/v1/transfers': list('Outcomes, newest first', TRANSFER_COLUMNS, { filters: { ...pick('portal', 'deal_id', 'from', 'to'), outcome: words(TRANSFER_OUTCOMES) } }),
     '/v1/attention': list('Deals that wait for a person, a later try or a look-up', ATTENTION_COLUMNS, { filters: { ...pick('portal'), state: words(['parked', 'deferred', 'unknown']) } }),
     '/v1/funnel': list('Deals and sums per portal, stage and currency', FUNNEL_COLUMNS, { filters: pick('portal') }),
-    '/v1/portals/{name}/hours': list('A portal hour by hour (UTC), newest first', HOUR_COLUMNS, { filters: pick('from', 'to'), path: ['name'] })
+    '/v1/portals/{name}/hours': list('A portal hour by hour (UTC), newest first', HOUR_COLUMNS, { filters: pick('from', 'to'), path: ['name'] }),
+    '/v1/parked/release': order('One more attempt for parked deals: by exactly one of all, reason and deals', BODIES.release, 'released'),
+    '/v1/parked/skip': order('Lets parked deals be until their next change', BODIES.named, 'skipped'),
+    '/v1/parked/hold': order('Transfers nothing of parked deals until they are released by name', BODIES.named, 'held'),
+    '/v1/parked/edit': order('One more attempt for one parked deal with these values in place of the mapping\'s', BODIES.edit, 'edited')
   }
   return {
     openapi: '3.1.0',
@@ -41,8 +47,11 @@ export function openapi (): Schema {
   }
 }
 
-const problems: Schema = Object.fromEntries(([[400, 'A parameter is wrong; detail says what would be right'], [401, 'No valid key'], [404, 'Not there, or not for this key'], [503, 'The database is away; try again']] as const)
-  .map(([status, description]) => [status, { description, content: { 'application/problem+json': {} } }]))
+const problems = refusing([400, 'A parameter is wrong; detail says what would be right'], [404, 'Not there, or not for this key'], [503, 'The database is away; try again'])
+
+function refusing (...refusals: readonly (readonly [status: number, description: string])[]): Schema {
+  return Object.fromEntries([[401, 'No valid key'] as const, ...refusals].map(([status, description]) => [status, { description, content: { 'application/problem+json': {} } }]))
+}
 
 function json (description: string, schema: Schema): Schema {
   return { description, content: { 'application/json': { schema } } }
@@ -79,6 +88,20 @@ function list (summary: string, columns: readonly string[], asked: { readonly fi
   const page = { type: 'object', required: ['items', 'cursor'], properties: { items: { type: 'array', items: row(columns) }, cursor: { type: ['string', 'null'] } } }
   const content = { 'application/json': { schema: page }, 'text/csv': {}, 'application/x-ndjson': {} }
   return { get: { summary: `${summary}; as CSV and NDJSON with all rows`, parameters: [...inPath(path), ...query], responses: { 200: { description: summary, content }, ...problems } } }
+}
+
+/** An order of an operator; for many deals at once the answer says `more`, and the same body with its `cursor` goes on. */
+function order (summary: string, body: z.ZodType, done: string): Schema {
+  const left = { type: 'array', items: { type: 'object', properties: { deal: { type: 'string' }, why: { type: 'string' } } } }
+  const answer = (counted: string): Schema => ({ type: 'object', required: [counted, 'left'], properties: { [counted]: count, left, held_left: count, more: { type: 'boolean' }, cursor: { type: 'string' } } })
+  const refusals = refusing([400, 'The body is wrong; detail says what would be right'], [403, 'Only operators'], [409, 'The deal cannot be ordered so as it stands'], [413, 'The body is too large'], [415, 'Not JSON'], [503, 'The log or the database is away, and what was not given will not be given later; try again'])
+  return {
+    post: {
+      summary: `${summary} (role operator)`,
+      requestBody: { required: true, content: { 'application/json': { schema: z.toJSONSchema(body, { io: 'input' }) } } },
+      responses: { 200: json('With dry_run: what would be done; nothing was', answer('would')), 202: json('The orders are in the log for good; their ends come later', answer(done)), ...refusals }
+    }
+  }
 }
 
 function summarySchema (): Schema {

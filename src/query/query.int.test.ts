@@ -9,6 +9,7 @@ import { createRegistry } from '../platform/metrics.ts'
 import { migrate } from '../platform/migrations.ts'
 import { createPool } from '../platform/postgres.ts'
 import type { Pool } from '../platform/postgres.ts'
+import { noOrders } from '../../test/support/orders.ts'
 import { freshDatabase } from '../../test/support/services.ts'
 import { ROLES } from './access.ts'
 import { buildServer, createQuery } from './server.ts'
@@ -25,7 +26,7 @@ async function setUp (t: TestContext): Promise<{ pool: Pool, app: FastifyInstanc
   const pool = createPool(await freshDatabase(t), { name: 'test', logger })
   t.after(() => pool.end())
   await migrate(pool, new URL('../../migrations', import.meta.url).pathname)
-  const app = buildServer({ pool, logger, registry: createRegistry(), lag: () => Promise.resolve({ signals: 3n, transfers: 0n }) }, options)
+  const app = buildServer({ pool, logger, registry: createRegistry(), orders: noOrders, lag: () => Promise.resolve({ signals: 3n, transfers: 0n }) }, options)
   t.after(() => app.close())
   return {
     pool,
@@ -54,18 +55,21 @@ const parse = (body: string): Page => JSON.parse(body) as Page
 
 test('every route has a row in the role table and every row a route, and both stand in the description', async (t) => {
   const { app, get } = await setUp(t)
-  const paths = Object.keys((JSON.parse((await get('/openapi.json')).body) as { paths: object }).paths)
-  assert.deepEqual(paths.sort(), Object.keys(ROLES).map(route => route.replaceAll(/:([a-z]+)/g, '{$1}')).sort())
-  for (const route of Object.keys(ROLES)) assert.ok(app.hasRoute({ method: 'GET', url: route }), route)
-  const bare = buildServer({ pool: {} as Pool, logger, registry: createRegistry() }, options)
+  const { paths } = JSON.parse((await get('/openapi.json')).body) as { paths: Record<string, object> }
+  assert.deepEqual(Object.keys(paths).sort(), Object.keys(ROLES).map(route => route.replaceAll(/:([a-z]+)/g, '{$1}')).sort())
+  for (const route of Object.keys(ROLES)) {
+    const [method, ...others] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter(verb => app.hasRoute({ method: verb, url: route }))
+    assert.deepEqual([Object.keys(paths[route.replaceAll(/:([a-z]+)/g, '{$1}')] ?? {}), others], [[method?.toLowerCase()], []], route)
+  }
+  const bare = buildServer({ pool: {} as Pool, logger, registry: createRegistry(), orders: noOrders }, options)
   assert.throws(() => bare.get('/v1/secret', () => ''), /no row in the role table/)
 })
 
-test('without a known key nothing is shown but the page and the description', async (t) => {
+test('without a known key nothing is ordered, and nothing shown but the page and the description', async (t) => {
   const { app, get } = await setUp(t)
   for (const route of Object.keys(ROLES).filter(r => ROLES[r] !== 'public')) {
     const url = route.replace(':portal', 'acme').replace(':name', 'acme').replace(':id', '1')
-    const { status, headers } = await get(url, { key: key('x') })
+    const { statusCode: status, headers } = await app.inject({ method: app.hasRoute({ method: 'POST', url: route }) ? 'POST' : 'GET', url, headers: { 'x-api-key': key('x') } })
     assert.deepEqual([status, headers['content-type']], [401, 'application/problem+json'], url)
   }
   assert.equal((await app.inject({ url: '/v1/funnel', headers: { authorization: `Bearer ${key('a')}` } })).statusCode, 200)
@@ -146,9 +150,9 @@ test('wrong filters are problem documents that say what would be right', async (
 test('without the database the answer is 503 and never a torn file', async (t) => {
   const pool = createPool('postgres://nobody@127.0.0.1:1/none', { name: 'test', logger })
   t.after(() => pool.end())
-  const app = buildServer({ pool, logger, registry: createRegistry() }, options)
+  const app = buildServer({ pool, logger, registry: createRegistry(), orders: noOrders }, options)
   for (const accept of ['application/json', 'text/csv']) assert.equal((await app.inject({ url: '/v1/deals', headers: { 'x-api-key': key('a'), accept } })).statusCode, 503)
-  assert.deepEqual(await createQuery({ pool, logger, registry: createRegistry() }, options).readiness(), ['postgres'])
+  assert.deepEqual(await createQuery({ pool, logger, registry: createRegistry(), orders: noOrders }, options).readiness(), ['postgres'])
 })
 
 test('the page speaks the browser\'s language and allows nothing but its own script', async (t) => {
@@ -161,7 +165,7 @@ test('the page speaks the browser\'s language and allows nothing but its own scr
 
 test('the stream sends the summary when it changes and ends when the server stops', async (t) => {
   const { pool } = await setUp(t)
-  const query = createQuery({ pool, logger, registry: createRegistry() }, options)
+  const query = createQuery({ pool, logger, registry: createRegistry(), orders: noOrders }, options)
   await query.start()
   await query.start()
   const stream = await new Promise<IncomingMessage>((resolve, reject) => { httpRequest(`${query.address()}/v1/events`, { headers: { 'x-api-key': key('a') } }, resolve).on('error', reject).end() })

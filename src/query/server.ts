@@ -1,5 +1,7 @@
 import Fastify from 'fastify'
 import type { FastifyError, FastifyInstance } from 'fastify'
+import type { Orders } from '../domain/signal/ordering.ts'
+import { AppError } from '../platform/errors.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import { Histogram } from '../platform/metrics.ts'
@@ -12,11 +14,13 @@ import { dealRoutes } from './routes/deals.ts'
 import { eventRoutes } from './routes/events.ts'
 import { overviewRoutes } from './routes/overview.ts'
 import { pageRoutes } from './routes/page.ts'
+import { LARGEST_ORDER_BYTES, parkedRoutes } from './routes/parked.ts'
 import { transferRoutes } from './routes/transfers.ts'
 import { createSummary } from './summary.ts'
 import type { LagReader } from './summary.ts'
 
-export interface QueryDeps { readonly pool: Pool, readonly logger: Logger, readonly registry: Registry, readonly lag?: LagReader }
+/** `orders` is handed in, since this room does not know the log. */
+export interface QueryDeps { readonly pool: Pool, readonly logger: Logger, readonly registry: Registry, readonly orders: Orders, readonly lag?: LagReader }
 
 /** The `query` part of the config, and the names of the source portals, which show in the summary before their first signal. */
 export interface QueryOptions { readonly host: string, readonly port: number, readonly api_keys: readonly QueryKey[], readonly portals: readonly string[] }
@@ -31,7 +35,7 @@ export interface Query {
   address (): string | null
 }
 
-/** The read models over HTTP (contract 5). Reads PostgreSQL and nothing else; without it, answers are 503. */
+/** The read models over HTTP (contract 5), and operators' orders. Reads PostgreSQL and nothing else; without it, answers are 503. */
 export function createQuery (deps: QueryDeps, options: QueryOptions): Query {
   const app = buildServer(deps, options)
   let listening: Promise<string> | undefined
@@ -56,8 +60,9 @@ export function createQuery (deps: QueryDeps, options: QueryOptions): Query {
 }
 
 /** Builds the server without listening; tests call its `inject`. Throws when a route has no row in the role table. */
-export function buildServer ({ pool, logger, registry, lag }: QueryDeps, options: QueryOptions): FastifyInstance {
+export function buildServer ({ pool, logger, registry, orders, lag }: QueryDeps, options: QueryOptions): FastifyInstance {
   const app = Fastify({ logger: false, requestTimeout: 60_000, connectionTimeout: 120_000, bodyLimit: 1024, forceCloseConnections: true, exposeHeadRoutes: false, routerOptions: { maxParamLength: 100 } })
+  app.removeContentTypeParser('text/plain')
   const access = createAccess(options.api_keys)
   const callers = new WeakMap<object, Caller>()
   const summary = createSummary({ pool, lag, portals: options.portals })
@@ -97,15 +102,25 @@ export function buildServer ({ pool, logger, registry, lag }: QueryDeps, options
   dealRoutes(app, context)
   transferRoutes(app, context)
   eventRoutes(app, context)
+  parkedRoutes(app, { ...context, orders, logger })
   return app
 }
 
 function problemOf (error: FastifyError): Problem {
   if (error instanceof Problem) return error
+  // The one thing that is retryable here: the log takes no orders.
+  if (error instanceof AppError && (error.retryable || error.code === 'order_refused')) return error.retryable ? new Problem(503, 'Not available', sentence(error)) : new Problem(409, 'Conflict', sentence(error))
   const status = error.statusCode ?? 500
+  if (status === 413) return new Problem(413, 'Content too large', `The body is larger than ${LARGEST_ORDER_BYTES / 1024} KB.`)
+  if (status === 415) return new Problem(415, 'Unsupported media type', 'The body must be application/json, not compressed.')
   if (status >= 400 && status < 500) return new Problem(status, 'Bad request', 'The request could not be read.')
   // What else comes up here comes from PostgreSQL: classes 08, 53, 55 and 57 and lost connections pass by themselves.
   const isAway = /^(08|53|55|57)|^E[A-Z]+$/.test(error.code ?? '') || /timeout|terminated|Connection/i.test(error.message)
   if (isAway) return new Problem(503, 'Not available', 'The database does not answer right now; try again in a moment.')
   return new Problem(500, 'Failed', 'The answer could not be made; the log of this process says why.')
+}
+
+/** An error's message as a person reads it. */
+function sentence ({ message }: Error): string {
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}.`
 }

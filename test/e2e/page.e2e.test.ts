@@ -13,13 +13,13 @@ async function shown (page: Page, mark: string): Promise<string> {
   return await page.getByTestId(mark).innerText()
 }
 
-test('the live page signs in with a query key, shows what the API says, filters, and follows the browser\'s language', { timeout: 120_000 }, async (t) => {
+test('the live page signs in with a query key, shows what the API says, filters, releases a parked deal when asked twice, and follows the browser\'s language', { timeout: 120_000 }, async (t) => {
   const system = await startSystem(t)
   const child = await system.run('all')
   const acme = system.simulator.portal('acme')
   for (const TITLE of [HOSTILE, 'Second', 'Third']) acme.create({ TITLE, CATEGORY_ID: 1, STAGE_ID: 'C1:NEW', CURRENCY_ID: 'RUB' })
   // A stage that the mapping does not know: this deal is parked.
-  acme.create({ TITLE: 'Parked', CATEGORY_ID: 0, STAGE_ID: 'NEW', CURRENCY_ID: 'RUB' })
+  const parked = acme.create({ TITLE: 'Parked', CATEGORY_ID: 0, STAGE_ID: 'NEW', CURRENCY_ID: 'RUB' })
   const summary = await system.settled(4)
   assert.equal(summary.ends['parked'], 1)
 
@@ -59,6 +59,27 @@ test('the live page signs in with a query key, shows what the API says, filters,
   await russian.getByText('Этой стадии нет').waitFor()
   assert.notEqual(await page.title(), 'ran')
   assert.deepEqual(complaints, [])
+
+  // The first answer to the question is no, and nothing is ordered.
+  const signals = async (): Promise<number> => (await system.summary()).signals
+  const before = await signals()
+  const questions: string[] = []
+  for (const accepted of [false, true]) {
+    russian.once('dialog', (dialog) => { questions.push(dialog.message()); void (accepted ? dialog.accept() : dialog.dismiss()) })
+    await russian.getByTestId('release').click()
+    await eventually(() => questions.length === (accepted ? 2 : 1))
+    if (!accepted) assert.equal(await signals(), before)
+  }
+  assert.match(questions[0] ?? '', /^Ещё одна попытка для этой сделки\?\nacme:\d+$/)
+  await eventually(async () => await signals() === before + 1, { deadlineMs: 30_000 })
+  await system.settled(before + 1)
+  assert.match(JSON.stringify(await system.get(`/v1/deals/acme/${parked}/timeline`)), /An operator ordered: release/)
+  const analyst = await open('en-GB')
+  await analyst.route('**/v1/parked/release', route => route.fulfill({ status: 403, body: '{}' }))
+  await analyst.getByTestId('sign-in-key').fill(KEY)
+  await analyst.getByTestId('sign-in').click()
+  await eventually(async () => await analyst.getByTestId('deal-row').count() === 5)
+  assert.deepEqual([await analyst.getByTestId('release').count(), await page.getByTestId('release').count()], [0, 1])
 
   const pictures = process.env.DEALBRIDGE_TEST_PICTURES
   if (pictures !== undefined) {

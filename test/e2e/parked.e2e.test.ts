@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { doubledAdds } from '../../simulator/oracle.ts'
 import { NODE_FLAGS } from '../../src/platform/node-flags.ts'
 import { eventually } from '../support/eventually.ts'
-import { startSystem } from '../support/system.ts'
+import { KEY, startSystem } from '../support/system.ts'
 import type { Summary, System } from '../support/system.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
@@ -162,4 +162,44 @@ test('parked deals are listed, released after a correction of the mapping, skipp
     const without = await command('status', '--config', system.config, '--json')
     assert.deepEqual([without.code, without.json['landed'], without.json['away']], [0, null, ['postgres', 'redis']])
   })
+})
+
+test('a parked deal that is released over HTTP lands, and of an order that was refused while Kafka was away nothing is done later', { timeout: 240_000 }, async (t) => {
+  const mapping = mappingFile(t)
+  const system = await startSystem(t, { mapping })
+  const [acme, main] = [system.simulator.portal('acme'), system.simulator.portal('main')]
+  const state = async (id: number): Promise<string | undefined> => (await system.deal('acme', id))?.state
+  const order = async (verb: string, body: object): Promise<{ status: number, retry: string | null, json: Record<string, unknown> }> => {
+    const answer = await fetch(`${system.query}/v1/parked/${verb}`, { method: 'POST', headers: { 'x-api-key': KEY, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    return { status: answer.status, retry: answer.headers.get('retry-after'), json: await answer.json() as Record<string, unknown> }
+  }
+  const running = await system.run('all')
+  const make = (title: string, funnel: number, stage: string): number => acme.create({ TITLE: title, CATEGORY_ID: funnel, STAGE_ID: stage, OPPORTUNITY: 5, CURRENCY_ID: 'RUB' })
+  const [stuck, other] = [make('stuck', 1, 'C1:APOLOGY'), make('other', 0, 'NEW')]
+  await system.settled(2)
+  assert.deepEqual((await order('release', { all: true, dry_run: true })).json, { would: 2, left: [] })
+  writeFileSync(mapping, MAPPING.replace('"C1:LOSE": LOSE', '"C1:LOSE": LOSE\n  "C1:APOLOGY": LOSE'))
+  await restart(system, running)
+
+  const released = await order('release', { deals: [{ portal: 'acme', deal_id: stuck }] })
+  assert.deepEqual([released.status, released.json], [202, { released: 1, left: [] }])
+  await eventually(async () => await state(stuck) === 'landed', { deadlineMs: 60_000 })
+  assert.deepEqual(main.deals().map(deal => [deal['TITLE'], deal['STAGE_ID']]), [['stuck', 'LOSE']])
+
+  process.kill(system.parts.pids['kafka-1'] ?? assert.fail('no broker'), 'SIGKILL')
+  const refused = await order('release', { deals: [{ portal: 'acme', deal_id: other }] })
+  assert.deepEqual([refused.status, refused.retry, await state(other)], [503, '2', 'parked'])
+  assert.match(String(refused.json['detail']), /The log takes no orders now; 0 of 1 are given for sure/)
+  await system.restartParts()
+  const edited = await eventually(async () => {
+    const answer = await order('edit', { portal: 'acme', deal_id: other, set: { STAGE_ID: 'FINAL', TITLE: 'corrected' } })
+    return answer.status === 202 && answer
+  }, { deadlineMs: 60_000 })
+  assert.deepEqual(edited.json, { edited: 1, left: [] })
+  await eventually(async () => await state(other) === 'landed', { deadlineMs: 60_000 })
+  const timeline = JSON.stringify(await system.get(`/v1/deals/acme/${other}/timeline`))
+  assert.match(timeline, /An operator ordered: edit STAGE_ID, TITLE\./)
+  assert.doesNotMatch(timeline, /An operator ordered: release/)
+  conserved(await system.settled(4))
+  assert.deepEqual(doubledAdds(main.journal()), [])
 })

@@ -1,6 +1,6 @@
 import type { Order } from '../../src/domain/signal/order.ts'
-import { giveOrders } from '../../src/cli/parked/orders.ts'
 import type { EventLog } from '../../src/eventlog/port.ts'
+import { giveOrders } from '../../src/orders/give.ts'
 import type { Chance } from '../support/chance.ts'
 import type { RigSystem } from './system.ts'
 
@@ -13,14 +13,13 @@ export interface Operators {
 }
 
 const PATIENCE_MS = 30_000
-const SILENT = { at: () => undefined, end: () => undefined }
 
 export function createOperators (system: RigSystem, log: Pick<EventLog, 'append'>, chance: Chance): Operators {
   const parked = async (): Promise<{ portal: string, deal_id: string, reason: string | null }[]> =>
     (await system.pool.query<{ portal: string, deal_id: string, reason: string | null }>('select portal, deal_id, reason from read_v1.deal where state = \'parked\' order by portal, deal_id')).rows
 
   async function give (order: Exclude<Order, 'edit'>, deal: { portal: string, deal_id: string }): Promise<void> {
-    await giveOrders(log, { order, deals: [{ portal: deal.portal, dealId: deal.deal_id }] }, { patienceMs: PATIENCE_MS, progress: SILENT })
+    await giveOrders(log, { order, deals: [{ portal: deal.portal, dealId: deal.deal_id }] }, { patienceMs: PATIENCE_MS, told: () => undefined })
   }
 
   return {

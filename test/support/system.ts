@@ -34,7 +34,7 @@ export interface Program {
 }
 export interface LogLine { readonly level: string, readonly service: string, readonly event: string, readonly correlation_id: string | null, readonly details: Readonly<Record<string, unknown>> }
 
-/** A whole dealbridge on real parts of its own, with two source portals and a target that are simulated in this process. */
+/** A whole dealbridge on real parts of its own, with source portals and a target that are simulated in this process. */
 export interface System {
   readonly simulator: Simulator
   readonly parts: PartsReport
@@ -60,8 +60,20 @@ export interface System {
   partPids (): Promise<Readonly<Record<string, number>>>
 }
 
+/** `sources`: the names of the source portals. `targetDoor`: the port of a proxy by which the service reaches the target. */
+export interface SystemOptions {
+  readonly sources?: readonly string[]
+  readonly target?: Partial<PortalConfig>
+  readonly source?: Partial<PortalConfig>
+  readonly targetDoor?: number
+  readonly logLevel?: 'debug' | 'info'
+  readonly sweep?: { readonly every: string, readonly full_every: string }
+  readonly mapping?: string
+}
+
 /** Brings everything up but the service's own processes; all of it ends with the test. */
-export async function startSystem (t: Holder, options: { target?: Partial<PortalConfig>, source?: Partial<PortalConfig>, logLevel?: 'debug' | 'info', sweep?: { every: string, full_every: string }, mapping?: string } = {}): Promise<System> {
+export async function startSystem (t: Holder, options: SystemOptions = {}): Promise<System> {
+  const { sources = ['acme', 'beta'] } = options
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-e2e-'))
   const partsDir = path.join(dir, 'parts')
   const portBase = await freePortBase()
@@ -69,7 +81,7 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
   const parts = await partsUp({ dir: partsDir, portBase, brokers: 1 })
   const [ingestPort, queryPort, admin = portBase + 50] = await freePorts(2)
   const source = (name: string, first: number): PortalConfig => ({ name, secret: `secret-${name}`, first_id: first, funnels: [{ id: 0 }, { id: 1 }], custom_fields: [{ name: 'UF_CRM_SOURCE_ID', type: 'string' }, { name: 'UF_CRM_CONTRACT', type: 'string' }], webhooks: [{ url: `http://127.0.0.1:${ingestPort}/webhook/bitrix24/signal-${name}`, kind: 'ui', application_token: `token-${name}` }], limits: { per_second: 20, burst: 100 }, ...options.source })
-  const simulator = await startSimulator({ portals: [source('acme', 1000), source('beta', 7000), { name: 'main', secret: 'secret-main', first_id: 500000, custom_fields: ['UF_CRM_PARTNER_ID', 'UF_CRM_ESB_CONTRACT', 'UF_CRM_IMPORT_DATE'].map(name => ({ name, type: 'string' as const })), limits: { per_second: 20, burst: 100 }, ...options.target }] })
+  const simulator = await startSimulator({ portals: [...sources.map((name, i) => source(name, 1000 + 6000 * i)), { name: 'main', secret: 'secret-main', first_id: 500000, custom_fields: ['UF_CRM_PARTNER_ID', 'UF_CRM_ESB_CONTRACT', 'UF_CRM_IMPORT_DATE'].map(name => ({ name, type: 'string' as const })), limits: { per_second: 20, burst: 100 }, ...options.target }] })
   t.after(() => simulator.stop())
   const limits = (config: Partial<PortalConfig> | undefined): object => ({ per_second: 20, burst: 100, ...config?.limits })
   const config = path.join(dir, 'dealbridge.json')
@@ -78,8 +90,8 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
     ingest: { port: ingestPort, api_keys: [{ name: 'test', key: KEY }] }, query: { port: queryPort, api_keys: [{ name: 'test', key: KEY, role: 'operator' }] },
     admin: { port_base: admin }, ...options.sweep === undefined ? {} : { sweep: options.sweep },
     portals: [
-      ...['acme', 'beta'].map(name => ({ name, role: 'source', domain: `${name}.bitrix24.ru`, rest_url: simulator.portal(name).restUrl, signal_secret: `signal-${name}`, application_tokens: [`token-${name}`], limits: limits(options.source) })),
-      { name: 'main', role: 'target', domain: 'main.bitrix24.ru', rest_url: simulator.portal('main').restUrl, limits: limits(options.target) }
+      ...sources.map(name => ({ name, role: 'source', domain: `${name}.bitrix24.ru`, rest_url: simulator.portal(name).restUrl, signal_secret: `signal-${name}`, application_tokens: [`token-${name}`], limits: limits(options.source) })),
+      { name: 'main', role: 'target', domain: 'main.bitrix24.ru', rest_url: behind(simulator.portal('main'), options.targetDoor), limits: limits(options.target) }
     ],
     routes: [{ from: '*', to: 'main', mapping: options.mapping ?? MAPPING }]
   }))
@@ -114,6 +126,10 @@ export async function startSystem (t: Holder, options: { target?: Partial<Portal
     restartParts: async () => { await partsUp({ dir: partsDir, portBase, brokers: 1 }) },
     partPids: async () => (await partsStatus({ dir: partsDir })).pids
   }
+}
+
+function behind ({ restUrl, port }: { readonly restUrl: string, readonly port: number }, door: number | undefined): string {
+  return door === undefined ? restUrl : restUrl.replace(`:${port}/`, `:${door}/`)
 }
 
 function beginProcesses (t: Holder, args: string[]): Program {

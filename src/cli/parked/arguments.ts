@@ -2,12 +2,9 @@ import { parseArgs } from 'node:util'
 import type { EditedFields } from '../../domain/signal/edit.ts'
 import { isDealId } from '../../domain/shared/ids.ts'
 import type { Order } from '../../domain/signal/order.ts'
+import { distinct } from '../../domain/signal/ordering.ts'
+import type { Choice, DealName } from '../../domain/signal/ordering.ts'
 import { messageOf } from '../../platform/logger.ts'
-
-export interface DealName { readonly portal: string, readonly dealId: string }
-
-/** Which parked deals an order is for. */
-export type Choice = { readonly by: 'filter', readonly portal: string | undefined, readonly reason: string | undefined } | { readonly by: 'name', readonly deals: readonly DealName[] }
 
 export type ParkedCommand =
   | { readonly kind: 'help' }
@@ -83,10 +80,6 @@ function dealNamed (text: string): DealName | undefined {
   const at = text.indexOf(':')
   const [portal, dealId] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)]
   return /^[a-z0-9][a-z0-9_-]{0,40}$/.test(portal) && isDealId(dealId) ? { portal, dealId } : undefined
-}
-
-function distinct (deals: readonly DealName[]): DealName[] {
-  return [...new Map(deals.map(deal => [`${deal.portal}:${deal.dealId}`, deal])).values()]
 }
 
 function readOptions (args: string[]): Options | string {

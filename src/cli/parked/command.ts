@@ -1,14 +1,16 @@
 import { wordOf } from '../../domain/signal/order.ts'
-import type { GivenOrder, Order } from '../../domain/signal/order.ts'
+import type { GivenOrder } from '../../domain/signal/order.ts'
+import { DONE } from '../../domain/signal/ordering.ts'
 import type { Config } from '../../platform/config.ts'
 import { AppError } from '../../platform/errors.ts'
 import { createProgress } from '../progress.ts'
 import { parseParked } from './arguments.ts'
 import type { ParkedCommand } from './arguments.ts'
-import { choose } from './choose.ts'
-import type { Chosen } from './choose.ts'
-import { editFor, mistakesFor } from './edit.ts'
-import { awaitEnds, giveOrders } from './orders.ts'
+import { awaitEnds } from './ends.ts'
+import type { Chosen } from '../../orders/choose.ts'
+import { mistakesFor } from '../../orders/edit.ts'
+import { giveOrders } from '../../orders/give.ts'
+import { prepare } from '../../orders/prepare.ts'
 import { withDatabase, withLog } from '../with-parts.ts'
 import type { Parts } from '../with-parts.ts'
 import { list, show } from './show.ts'
@@ -31,8 +33,6 @@ const HELP = `dealbridge parked: deals that wait for a person
 Exit codes: 0 done, 1 failed or a named deal is not parked, 2 used wrongly or bad config, 3 needs --yes.
 `
 
-/** The word for each order once it is given; the key of the result, too. */
-const DONE: Readonly<Record<Order, string>> = { release: 'released', skip: 'skipped', hold: 'held', edit: 'edited' }
 const APPEND_PATIENCE_MS = 30_000
 // Longer than the 10 to 20 s for which a budget counts as spent after a dispatcher's start.
 const END_PATIENCE_MS = 25_000
@@ -61,9 +61,9 @@ export async function parkedCommand (argv: string[], load: (file: string) => Con
 
 async function order (command: Extract<ParkedCommand, { kind: 'order' }>, config: Config): Promise<number> {
   return await withDatabase(config, async (parts) => {
-    const chosen = await choose(parts.pool, command.choice)
+    const { order: given, chosen } = await prepare(parts.pool, command)
     if (chosen.held > 0) say(`${counted(chosen.held)} on hold stay: release them by name, or by --reason operator_hold.`)
-    return await carryOut(command.order, chosen, { ...command, parts })
+    return await carryOut(given, chosen, { ...command, parts })
   })
 }
 
@@ -75,10 +75,8 @@ async function edit (command: Extract<ParkedCommand, { kind: 'edit' }>, config: 
     return 2
   }
   return await withDatabase(config, async (parts) => {
-    const chosen = await choose(parts.pool, { by: 'name', deals: [deal] })
-    const given = await editFor(parts.pool, deal, fields)
-    if (chosen.deals.length > 0 && given.of === '') throw new AppError('part_failed', `${deal.portal}:${deal.dealId} cannot be edited, nobody could read it yet; release it first`)
-    return await carryOut({ edit: given }, chosen, { ...command, parts })
+    const { order: given, chosen } = await prepare(parts.pool, { order: 'edit', deal, fields })
+    return await carryOut(given, chosen, { ...command, parts })
   })
 }
 
@@ -104,7 +102,7 @@ function refuse (done: string, { deals, left }: Chosen, json: boolean): number {
 async function give (order: GivenOrder, { deals }: Chosen, parts: Parts): Promise<object> {
   const names = deals.map(deal => ({ portal: deal.portal, dealId: deal.deal_id }))
   const ordering = createProgress('ordered', names.length)
-  const given = await withLog(parts, log => giveOrders(log, { order, deals: names }, { patienceMs: APPEND_PATIENCE_MS, progress: ordering })).finally(() => ordering.end())
+  const given = await withLog(parts, log => giveOrders(log, { order, deals: names }, { patienceMs: APPEND_PATIENCE_MS, told: done => ordering.at(done) })).finally(() => ordering.end())
   const ending = createProgress('done', given.length)
   const { ended, states } = await awaitEnds(parts.pool, given, { patienceMs: END_PATIENCE_MS, progress: ending }).finally(() => ending.end())
   const now = [...states].map(([state, count]) => `${count} ${state}`).join(', ')

@@ -5,8 +5,8 @@ import type { ParkedDeal } from '../../projections/attention/read.ts'
 import { pageTimeline } from '../../projections/deal-timeline/read.ts'
 import type { TimelineMark, TimelineView } from '../../projections/deal-timeline/read.ts'
 import type { ParkedCommand } from './arguments.ts'
-import { parkedPages } from './choose.ts'
-import { counted, linesOf, nextStep, whyNotParked } from './words.ts'
+import { parkedPages, whyNotParked } from '../../orders/choose.ts'
+import { counted, linesOf, nextStep } from './words.ts'
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 const say = (line: string): void => { process.stderr.write(`${line}\n`) }

@@ -1,20 +1,6 @@
 import type { ParkedDeal } from '../../projections/attention/read.ts'
 import { messageOf } from '../../platform/logger.ts'
 
-const WHY: Readonly<Record<string, string>> = {
-  landed: 'it has landed',
-  waiting: 'it waits for its next attempt',
-  deferred: 'an attempt failed and it is tried again by itself',
-  unknown: 'a request was sent for it and its effect is being looked up',
-  skipped: 'it was left out, by a rule or by an operator',
-  deleted: 'it was deleted in its source portal'
-}
-
-/** The end of "acme:7 is not parked: …". */
-export function whyNotParked (state: string | undefined): string {
-  return state === undefined ? 'nothing is known of such a deal' : WHY[state] ?? `it is ${state}`
-}
-
 /** "3 deals" and "1 deal". */
 export function counted (count: number, one = 'deal'): string {
   return `${count} ${one}${count === 1 ? '' : 's'}`
