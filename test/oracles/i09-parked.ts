@@ -10,7 +10,8 @@ const HELD = 'operator_hold'
 const LEDGER_MS = 50
 
 /**
- * I9: what is parked waits for a word. An end after a parked one covers a signal more, so that each word gives one attempt; an end
+ * I9: what is parked waits for a word. An end after a parked one covers a signal more, so that each word gives one attempt (but
+ * for one that a new owner of the lease makes once more); an end
  * was reached with a state not older than the deal had when the newest signal that it covers was received; where the last order
  * before that signal is a hold, it is `operator_hold`; and no request that writes the deal reaches the target from that end until
  * another order is given. That no older state wins after a parked one is asked by I5.
@@ -38,7 +39,8 @@ export function endsByDeal ({ outcomes }: Pick<Evidence['log'], 'outcomes'>): Ma
 function oneAttemptEach (ends: ReadonlyMap<string, readonly LoggedOutcome[]>): Finding[] {
   return [...ends].flatMap(([key, own]) => own.flatMap((end, i) => {
     const before = own[i - 1]
-    if (before?.type !== 'TransferParked' || end.coveredCount > before.coveredCount) return []
+    // A new owner may have read the log to its end before the former one's last word came into it.
+    if (before?.type !== 'TransferParked' || end.coveredCount > before.coveredCount || end.epoch > before.epoch) return []
     return [finding(key, `attempt ${end.attemptNo} (${end.type}) follows the parked ${before.attemptNo} without a newer signal`)]
   }))
 }

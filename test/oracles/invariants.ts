@@ -26,7 +26,7 @@ export const INVARIANTS: readonly Invariant[] = [
   { id: 'I14', says: 'no secret in any output', looksAt: 'secrets searched for' },
   { id: 'I15', says: 'no token and no personal data lies in plain', looksAt: null, whyNot: 'nothing is sealed yet' },
   { id: 'I16', says: 'wrong credentials leave no event', looksAt: 'webhooks of strangers that were answered' },
-  { id: 'I17', says: 'calls go to allowed public hosts alone', looksAt: null, whyNot: 'the rig\'s portals are on loopback; the unit tests of platform/outgoing check addresses as far as they are built' },
+  { id: 'I17', says: 'calls go to allowed public hosts alone', looksAt: null, whyNot: 'the rig\'s portals are on loopback; addresses are guarded where names are resolved, and there is no resolver that lies yet' },
   { id: 'I18', says: 'the newest refresh token is never lost', looksAt: null, whyNot: 'OAuth tokens are not built yet' },
   { id: 'I19', says: 'a former owner calls no more', looksAt: 'requests with an epoch' },
   { id: 'I20', says: 'everything works again within 60 s after the last heal', looksAt: 'heals with probes' },
@@ -34,7 +34,7 @@ export const INVARIANTS: readonly Invariant[] = [
   { id: 'I22', says: 'memory, descriptors and spool stay bounded', looksAt: 'samples' },
   { id: 'I23', says: 'more than 99.5 % are accepted while an ingest lives, 99 of 100 within 500 ms', looksAt: 'webhooks sent while one lived' },
   { id: 'I24', says: 'replay and rebuild send nothing', looksAt: null, whyNot: 'replay is not built yet' },
-  { id: 'I25', says: 'two versions read each other', looksAt: null, whyNot: 'there is one version yet; the golden records of schemas/examples are decoded by a test' },
+  { id: 'I25', says: 'two versions read each other', looksAt: null, whyNot: 'two versions side by side are not run; golden records of each version are decoded by a test' },
   { id: 'I26', says: 'a restored system is whole', looksAt: null, whyNot: 'drills are not built yet' }
 ]
 

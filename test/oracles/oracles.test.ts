@@ -105,6 +105,7 @@ test('what a hold, a fault, a deletion or an unknown stage keeps from landing is
   assert.deepEqual(found({ sourceSaves: [save({}), second, save({ at: 900, isDeletion: true })], targetSaves: [copy({}), copy({ at: 1000, isClosed: true })] }), [])
   assert.deepEqual(found({ sourceSaves: [save({}), second, save({ version: 3, at: 900, isMapped: false })] }), [])
   assert.deepEqual(found({ troubles: [{ target: 'redis', from: 900, to: 1500 }, { target: 'redis', from: 0, to: 300 }], targetSaves: [copy({ at: 2400 })] }), [])
+  assert.deepEqual(found({ log: { ...goodLog(), outcomes: [outcome({ type: 'TransferParked' }), outcome({ attemptNo: 2, offset: 1n, epoch: 2 })] } }), [])
   assert.deepEqual(found({ journal: [...write('r1', 1, 2), ...write('r2', 8, 9)], log: { ...ordered('hold', 'release'), outcomes: [outcome({}), { ...heldEnd, occurredAt: 10 }, outcome({ attemptNo: 3, offset: 2n, coveredOffset: 2n, coveredCount: 3, sourceModifiedAt: null })] } }), [])
 })
 

@@ -134,6 +134,29 @@ test('signals that come while it drains stay behind those before them, and the d
   assertOrder(switched.events)
 })
 
+test('when the log goes away while the last are drained, new ones are kept at once and do not wait for that', async (t) => {
+  const switched = switchedLog()
+  switched.isAway = false
+  // Still on its way to the disk when the draining looks for the last time: so the log is away in that very moment.
+  const slow = (at: string): ReturnType<typeof createSegmentWriter> => {
+    const real = createSegmentWriter(at)
+    return { ...real, async append (payloads) { await new Promise(resolve => setTimeout(resolve, 100)); await real.append(payloads) } }
+  }
+  const { spool } = await open(folder(t), { ...switched, createWriter: slow })
+  const first = spool.keep(spooled('1', 0))
+  setTimeout(() => { switched.isAway = true }, 50)
+  assert.equal(await first, 'kept')
+  for (let i = 1; i < 4; i++) {
+    const began = performance.now()
+    assert.equal(await spool.keep(spooled('1', i)), 'kept')
+    assert.ok(performance.now() - began < 500, `it took ${Math.round(performance.now() - began)} ms`)
+  }
+  switched.isAway = false
+  await eventually(() => !spool.isInUse())
+  assert.equal(switched.events.length, 4)
+  assertOrder(switched.events)
+})
+
 test('beyond its limit it is full, says so, and has room again when it is drained', async (t) => {
   const switched = switchedLog()
   const { spool, said } = await open(folder(t), { ...switched, limitBytes: 2000 })

@@ -160,7 +160,8 @@ export function createSpool (options: SpoolOptions): Spool {
     isInUse: () => since !== null,
     hasRoom: () => shelf !== undefined && shelf.bytes() < options.limitBytes,
     async keep (event) {
-      if (closing !== null) {
+      // When the log went away meanwhile the end of the draining is not near; then it looks once more for what comes now.
+      if (closing !== null && log.isWritable()) {
         await Promise.race([closing.promise, delay(CLOSING_MS)])
         if (since === null) return 'drained'
       }
