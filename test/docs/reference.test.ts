@@ -27,3 +27,9 @@ test('the live page says every reason in Russian', () => {
   const said = [...russian.matchAll(/([a-z_]+): '/g)].map(match => match[1] ?? '')
   assert.deepEqual(said.toSorted(), codesOf('docs/reference/reasons.md').toSorted())
 })
+
+test('the page of planted bugs names at least twenty, and each stands where the page says', () => {
+  const rows = [...read('docs/reference/planted-bugs.md').matchAll(/^\| [^|]+ \| `([^`]+)`: ([^|]+) \|$/gm)].map(match => [match[1] ?? '', match[2] ?? ''] as const)
+  assert.ok(rows.length >= 20)
+  assert.deepEqual(rows.filter(([file, name]) => !read(file).includes(name)), [])
+})
