@@ -283,6 +283,18 @@ test('the primary contact of a deal is that of its copy, also when only this cha
   assert.deepEqual(new Set(copyOf(room, deal)['CONTACT_IDS'] as number[]), new Set(all(room.main, CONTACT).map(each => each['ID'])))
 })
 
+test('a suspect contact that stands as it should is believed once it was read, and its deal goes on', async (t) => {
+  const room = await openDispatcher(t)
+  const deal = room.acme.create({ TITLE: 'deal', CONTACT_IDS: [addContact(room.acme, 'Ann')] })
+  await room.signal(deal)
+  await carrying(room)
+  await room.atRest(deal)
+  await room.pool.query('update dispatch.record set suspect = true, written_hash = null')
+  const before = room.main.journal().length
+  await signalAgain(room, deal)
+  assert.ok(room.main.journal().length - before < 10, `${room.main.journal().length - before} entries in the target's record`)
+})
+
 test('a record that a person deleted in the target is made anew when it changes in the source', async (t) => {
   const room = await openDispatcher(t)
   const contact = addContact(room.acme, 'Ann')

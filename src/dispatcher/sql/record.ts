@@ -45,6 +45,8 @@ export async function findRecords (db: Queryable, target: string, records: reado
 /**
  * Claims records for one transfer each, while `epoch` owns the lease. A row in an intent is never claimed, nor one that this
  * process holds (`held` attempts); a claim of an older epoch, or one whose answer was lost, is simply taken again.
+ * A suspicion ends here, its hash being gone: the record is read after this, and so after the effect that was suspected. One that is
+ * raised from now on stays, and costs another round. Kept instead, it would never learn the hash of what stands, and go round for ever.
  */
 export async function claimRecords (db: Queryable, wanted: { target: string, epoch: number, claims: readonly (Wanted & { readonly attemptId: string })[], held: readonly string[] }): Promise<RecordClaim[]> {
   const { target, epoch } = wanted
@@ -58,7 +60,7 @@ export async function claimRecords (db: Queryable, wanted: { target: string, epo
       from unnest($3::text[], $4::text[], $5::text[], $6::text[]) as c (portal, kind, source_id, attempt_id)
       where exists (select from dispatch.lease l where l.target = $1 and l.epoch = $2 and l.expires_at > now())
       on conflict (target, portal, kind, source_id) do update
-      set status = 'claimed', claim_epoch = excluded.claim_epoch, attempt_id = excluded.attempt_id
+      set status = 'claimed', claim_epoch = excluded.claim_epoch, attempt_id = excluded.attempt_id, suspect = false
       where r.status = 'idle' or r.status = 'claimed' and (r.claim_epoch < excluded.claim_epoch or r.claim_epoch = excluded.claim_epoch and r.attempt_id <> all($7::text[]))
       returning ${COLUMNS}`,
     values: [target, epoch, ...columnsOf(claims), claims.map(c => c.attemptId), wanted.held]
