@@ -7,7 +7,7 @@ import { doubledAdds } from '../simulator/oracle.ts'
 import { startFaultProxy } from '../test/rig/fault-proxy.ts'
 import { eventually } from '../test/support/eventually.ts'
 import { sendOnce } from '../test/support/sender.ts'
-import { freePort } from '../test/support/services.ts'
+import { freePort } from '../test/support/ports.ts'
 import { startSystem } from '../test/support/system.ts'
 import type { Holder } from '../test/support/system.ts'
 

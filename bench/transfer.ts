@@ -5,7 +5,7 @@
 // budget of which nothing is known counts as full, and a bucket that was idle would give a burst above the ceiling.
 import os from 'node:os'
 import { eventually } from '../test/support/eventually.ts'
-import { freePortBase } from '../test/support/services.ts'
+import { claimPorts } from '../test/support/ports.ts'
 import { startSystem } from '../test/support/system.ts'
 import type { Holder, Program } from '../test/support/system.ts'
 
@@ -24,7 +24,7 @@ try {
   const [acme, beta, main] = ['acme', 'beta', 'main'].map(name => system.simulator.portal(name))
   if (acme === undefined || beta === undefined || main === undefined) throw new Error('a portal is missing')
   await system.run('ingest', 'projector', 'query')
-  const bases = await Promise.all(Array.from({ length: DISPATCHERS }, freePortBase))
+  const bases = await Promise.all(Array.from({ length: DISPATCHERS }, () => claimPorts()))
   const begin = (): Program[] => bases.map(base => system.beginMore(base, 'dispatcher'))
   const running = IS_RUNNING ? begin() : []
   await Promise.all(running.map(program => program.ready()))

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { eventually } from '../../test/support/eventually.ts'
 import { formCall, openIngest } from '../../test/support/ingest-room.ts'
-import { freePortBase, services } from '../../test/support/services.ts'
+import { claimPorts } from '../../test/support/ports.ts'
+import { services } from '../../test/support/services.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createRedis } from '../platform/redis.ts'
 import type { Redis } from '../platform/redis.ts'
@@ -120,7 +121,7 @@ test('a second webhook with the same bytes is answered duplicate and appended to
 })
 
 test('with Redis away every webhook is success and appended, and waits for nothing', async (t) => {
-  const redis = createRedis(`redis://127.0.0.1:${await freePortBase()}`, createLogger('test', 'error', { write () {} }))
+  const redis = createRedis(`redis://127.0.0.1:${await claimPorts()}`, createLogger('test', 'error', { write () {} }))
   t.after(() => { redis.disconnect() })
   const { app, events } = openIngest(t, { claims: createRedisClaims(redis) })
   const call = formCall()

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { partsDown, partsUp } from '../../src/cli/parts/parts.ts'
 import { eventually } from '../support/eventually.ts'
-import { freePortBase } from '../support/services.ts'
+import { claimPorts } from '../support/ports.ts'
 import { WAYS, mergeCompose } from './compose.ts'
 import type { Service } from './compose.ts'
 import { makeImage } from './image.ts'
@@ -28,7 +28,7 @@ async function containers (t: TestContext): Promise<{ run: (name: string) => Run
     await partsDown({ dir, wipe: true })
     rmSync(dir, { recursive: true, force: true })
   })
-  const base = await freePortBase()
+  const base = await claimPorts()
   const parts = await partsUp({ dir, portBase: base, brokers: 1 })
   const images = { dealbridge: makeImage(t, 'service'), 'dealbridge-demo': makeImage(t, 'demo') }
   const { services } = mergeCompose(WAYS.demo)

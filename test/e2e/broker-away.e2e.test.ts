@@ -5,7 +5,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { formCall, openIngest } from '../support/ingest-room.ts'
-import { freePortBase } from '../support/services.ts'
+import { claimPorts } from '../support/ports.ts'
 import { partsDown, partsUp } from '../../src/cli/parts/parts.ts'
 import { createKafkaLog } from '../../src/eventlog/kafka-log.ts'
 import { initLog } from '../../src/eventlog/topics.ts'
@@ -16,7 +16,7 @@ test('while the broker is dead a webhook is 503 with Retry-After, afterwards it 
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-away-'))
   t.after(async () => { await partsDown({ dir: path.join(dir, 'parts'), wipe: true }); rmSync(dir, { recursive: true, force: true }) })
   // A broker of its own: it is killed.
-  const place = { dir: path.join(dir, 'parts'), portBase: await freePortBase(), brokers: 1 } as const
+  const place = { dir: path.join(dir, 'parts'), portBase: await claimPorts(), brokers: 1 } as const
   const parts = await partsUp(place)
   const options = { kafka: { brokers: parts.kafka, clientId: 'test' }, registryUrl: parts.registry, logger: createLogger('test', 'error', { write () {} }) }
   await initLog(options)

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict'
 import path from 'node:path'
 import { test } from 'node:test'
 import { noSecret } from '../oracles/i14-no-secret.ts'
-import { createChance } from '../support/chance.ts'
 import { startCampaign } from '../rig/campaign.ts'
 import { SHORT } from '../rig/times.ts'
 import { seedOf } from '../support/seed.ts'
 
 test('under the faults of a seed nothing is lost, doubled, out of order or taken back, and the signals add up', { timeout: 290_000 }, async (t) => {
   const seed = seedOf(t)
-  const campaign = await startCampaign({ times: SHORT, say: line => t.diagnostic(line), chance: createChance(seed).next })
+  const campaign = await startCampaign({ times: SHORT, say: line => t.diagnostic(line) })
   t.after(() => campaign.end())
   const result = await campaign.seed(seed, { forMs: 12_000, perSecond: 10 })
   assert.deepEqual(result.findings, [])

@@ -15,7 +15,7 @@ import { patchKafkajs } from '../../src/platform/kafka-patch.ts'
 import { Registry } from '../../src/platform/metrics.ts'
 import type { PartsReport } from '../../src/cli/parts/parts.ts'
 import { eventually } from '../support/eventually.ts'
-import { freePortBase } from '../support/services.ts'
+import { claimPorts } from '../support/ports.ts'
 
 const CLI = new URL('../../src/main/cli.ts', import.meta.url).pathname
 // The kind of a config in Kafka's protocol; kafkajs exports its name as a CommonJS member only.
@@ -28,7 +28,7 @@ test('three brokers: one killed and brought back, and one frozen, costs no appen
   const root = mkdtempSync(path.join(tmpdir(), 'dealbridge-three-'))
   const dir = path.join(root, 'parts')
   t.after(async () => { await cli('parts', 'down', '--dir', dir, '--wipe'); rmSync(root, { recursive: true, force: true }) })
-  const up = ['parts', 'up', '--dir', dir, '--port-base', String(await freePortBase()), '--brokers', '3', '--json']
+  const up = ['parts', 'up', '--dir', dir, '--port-base', String(await claimPorts()), '--brokers', '3', '--json']
   const first = await cli(...up) as PartsReport
   assert.deepEqual(Object.keys(first.pids).sort(), ['kafka-1', 'kafka-2', 'kafka-3', 'postgres', 'redis', 'registry'])
   assert.equal(first.kafka.length, 3)

@@ -26,7 +26,7 @@ const clockLibrary = values['clock-library'] ?? findFakeClock()
 const say = (line: string): void => { process.stderr.write(`${line}\n`) }
 
 const began = Date.now()
-const campaign = await startCampaign({ times: isNight ? TRUE_TO_LIFE : SHORT, say, chance: createChance(began).next })
+const campaign = await startCampaign({ times: isNight ? TRUE_TO_LIFE : SHORT, say })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void campaign.end().then(() => process.exit(1)) })
 const seeds: SeedResult[] = []
 let storms: StormResult[] = []

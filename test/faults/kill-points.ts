@@ -31,7 +31,7 @@ const say = (line: string): void => { process.stderr.write(`${line}\n`) }
 const began = Date.now()
 say(JSON.stringify({ seed: began }))
 const chance = createChance(began)
-const campaign = await startCampaign({ times: SHORT, say, chance: chance.next })
+const campaign = await startCampaign({ times: SHORT, say })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void campaign.end().then(() => process.exit(1)) })
 const seeds: SeedResult[] = []
 const points: KillPointResult[] = []

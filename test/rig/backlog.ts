@@ -39,7 +39,7 @@ export interface BacklogResult {
  * when two thirds have, the dispatcher that writes is killed and started again. All must land, once, and nothing be refused (I3, I12).
  */
 export async function workOffBacklog ({ deals, chance, say }: { deals: number, chance: Chance, say: (line: string) => void }): Promise<BacklogResult> {
-  const system = await startRig({ chance: chance.next, times: SHORT, targetLimits: REAL })
+  const system = await startRig({ times: SHORT, targetLimits: REAL })
   try {
     return await workOff(system, { deals, chance, say })
   } finally { await system.end() }

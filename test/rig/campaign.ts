@@ -88,7 +88,7 @@ const STORM_PER_SECOND = 8
 const MIGRATIONS = new URL('../../migrations/', import.meta.url).pathname
 
 /** Starts one system for a row of seeds: their deals stay, and the oracles look at all of them each time. */
-export async function startCampaign (options: { times: RigTimes, say: (line: string) => void, chance: () => number }): Promise<Campaign> {
+export async function startCampaign (options: { times: RigTimes, say: (line: string) => void }): Promise<Campaign> {
   const { times, say } = options
   const system = await startRig(options)
   const troubles = createTroubles()

@@ -1,4 +1,3 @@
-import { areFree } from '../../src/cli/parts/ports.ts'
 import { startFaultProxy } from './fault-proxy.ts'
 import type { FaultProxy } from './fault-proxy.ts'
 
@@ -30,13 +29,4 @@ export function createEdges (nextPort: () => number): Edges {
     healAll: async () => { await Promise.all([...proxies.values()].map(proxy => proxy.heal())) },
     close: async () => { await Promise.all([...proxies.values()].map(proxy => proxy.close())) }
   }
-}
-
-/** The first of `count` ports in a row that are free now, below the range that systems give to outgoing connections. */
-export async function freeBlock (count: number, chance: () => number): Promise<number> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    const base = 12_000 + Math.floor(chance() * (19_000 / count)) * count
-    if (await areFree(Array.from({ length: count }, (_, i) => base + i))) return base
-  }
-  throw new Error(`no ${count} free ports in a row were found`)
 }

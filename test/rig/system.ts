@@ -14,7 +14,8 @@ import { createLogger } from '../../src/platform/logger.ts'
 import { createPool } from '../../src/platform/postgres.ts'
 import type { Pool } from '../../src/platform/postgres.ts'
 import type { Canaries } from '../oracles/i14-no-secret.ts'
-import { createEdges, freeBlock } from './edges.ts'
+import { claimPorts } from '../support/ports.ts'
+import { createEdges } from './edges.ts'
 import type { Edges } from './edges.ts'
 import type { Sample } from './evidence.ts'
 import { SOURCES, TARGET } from './names.ts'
@@ -38,8 +39,6 @@ const PROCESSES = [
   { name: 'projector', process: 'projector', offset: 3, uses: ['postgres'] },
   { name: 'query', process: 'query', offset: 4, uses: ['postgres'] }
 ] as const
-const PARTS_PORTS = 60
-const OWN_PORTS = 60
 /** The portals' limits. Generous: the rig is after lost and doubled deals; the budget has scenarios of its own. */
 export const LIMITS = { per_second: 40, burst: 400 }
 const FIELDS = { source: ['UF_CRM_SOURCE_ID', 'UF_CRM_CONTRACT'], target: ['UF_CRM_PARTNER_ID', 'UF_CRM_ESB_CONTRACT', 'UF_CRM_IMPORT_DATE'] }
@@ -74,7 +73,7 @@ export interface RigSystem {
 }
 
 /** Brings up all but the processes of the service; `targetLimits` are what the target allows, `LIMITS` when absent. Whatever happens, `end` leaves nothing behind. */
-export async function startRig (options: { chance: () => number, times: RigTimes, targetLimits?: typeof LIMITS }): Promise<RigSystem> {
+export async function startRig (options: { times: RigTimes, targetLimits?: typeof LIMITS }): Promise<RigSystem> {
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-rig-'))
   const endings: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   const end = async (): Promise<void> => {
@@ -88,11 +87,11 @@ export async function startRig (options: { chance: () => number, times: RigTimes
   }
 }
 
-async function build ({ dir, endings, end, chance, times, targetLimits = LIMITS }: { dir: string, endings: (() => unknown)[], end: () => Promise<void>, chance: () => number, times: RigTimes, targetLimits?: typeof LIMITS }): Promise<RigSystem> {
+async function build ({ dir, endings, end, times, targetLimits = LIMITS }: { dir: string, endings: (() => unknown)[], end: () => Promise<void>, times: RigTimes, targetLimits?: typeof LIMITS }): Promise<RigSystem> {
   const folders = Object.fromEntries(['parts', 'data', 'logs', 'config', 'driver'].map(name => [name, path.join(dir, name)])) as Record<'parts' | 'data' | 'logs' | 'config' | 'driver', string>
   for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true })
-  const partBase = await freeBlock(PARTS_PORTS, chance)
-  const ownBase = await freeBlock(OWN_PORTS, chance)
+  const partBase = await claimPorts()
+  const ownBase = await claimPorts()
   let used = 0
   const nextPort = (): number => ownBase + used++
   const edges = createEdges(nextPort)

@@ -3,7 +3,7 @@ import { rmSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { freePort } from '../support/services.ts'
+import { freePort } from '../support/ports.ts'
 import { makeCheckout, whereIs } from './checkout.ts'
 import type { Checkout } from './checkout.ts'
 

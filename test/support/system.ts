@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +11,7 @@ import { partsDown, partsStatus, partsUp } from '../../src/cli/parts/parts.ts'
 import type { PartsReport } from '../../src/cli/parts/parts.ts'
 import { NODE_FLAGS } from '../../src/platform/node-flags.ts'
 import { eventually } from './eventually.ts'
-import { freePort, freePortBase } from './services.ts'
+import { claimPorts, freePort } from './ports.ts'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 const MAPPING = fileURLToPath(new URL('../../mapping/partner.yaml', import.meta.url))
@@ -76,10 +75,10 @@ export async function startSystem (t: Holder, options: SystemOptions = {}): Prom
   const { sources = ['acme', 'beta'] } = options
   const dir = mkdtempSync(path.join(tmpdir(), 'dealbridge-e2e-'))
   const partsDir = path.join(dir, 'parts')
-  const portBase = await freePortBase()
+  const portBase = await claimPorts()
   t.after(async () => { await partsDown({ dir: partsDir, wipe: true }); rmSync(dir, { recursive: true, force: true }) })
   const parts = await partsUp({ dir: partsDir, portBase, brokers: 1 })
-  const [ingestPort, queryPort, admin = portBase + 50] = await freePorts(2)
+  const [ingestPort, queryPort, admin] = [await freePort(), await freePort(), await claimPorts()]
   const source = (name: string, first: number): PortalConfig => ({ name, secret: `secret-${name}`, first_id: first, funnels: [{ id: 0 }, { id: 1 }], custom_fields: [{ name: 'UF_CRM_SOURCE_ID', type: 'string' }, { name: 'UF_CRM_CONTRACT', type: 'string' }], webhooks: [{ url: `http://127.0.0.1:${ingestPort}/webhook/bitrix24/signal-${name}`, kind: 'ui', application_token: `token-${name}` }], limits: { per_second: 20, burst: 100 }, ...options.source })
   const simulator = await startSimulator({ portals: [...sources.map((name, i) => source(name, 1000 + 6000 * i)), { name: 'main', secret: 'secret-main', first_id: 500000, custom_fields: ['UF_CRM_PARTNER_ID', 'UF_CRM_ESB_CONTRACT', 'UF_CRM_IMPORT_DATE'].map(name => ({ name, type: 'string' as const })), limits: { per_second: 20, burst: 100 }, ...options.target }] })
   t.after(() => simulator.stop())
@@ -161,10 +160,4 @@ async function toEnd (child: ChildProcess): Promise<void> {
   child.stderr?.on('data', (chunk: Buffer) => { said += chunk.toString() })
   const code = await new Promise(resolve => child.once('exit', resolve))
   if (code !== 0) throw new Error(`a command failed: ${said}`)
-}
-
-/** Free ports for one test: `count` alone and then the first of a row of five. */
-async function freePorts (count: number): Promise<number[]> {
-  const single = await Promise.all(Array.from({ length: count }, freePort))
-  return [...single, await freePortBase() + 30 + (randomBytes(1)[0] ?? 0) % 20]
 }

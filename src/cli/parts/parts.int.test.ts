@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
 import { eventually } from '../../../test/support/eventually.ts'
-import { freePortBase } from '../../../test/support/services.ts'
+import { claimPorts } from '../../../test/support/ports.ts'
 import { partsDown, partsStatus, partsUp } from './parts.ts'
 import type { PartsReport } from './parts.ts'
 import { hasMarker } from './process.ts'
@@ -25,7 +25,7 @@ let schemaId: unknown
 const up = (): Promise<PartsReport> => partsUp({ dir, portBase, brokers: 1 })
 
 before(async () => {
-  portBase = await freePortBase()
+  portBase = await claimPorts()
   first = await up()
   await query(first.postgres, 'create table kept (n int)')
   await query(first.postgres, 'insert into kept values (42)')
@@ -82,7 +82,7 @@ test('a server whose pid file is lost is found by its command line', async () =>
 })
 
 test('a used port is refused with a sentence that names it, and nothing stays behind', async (t) => {
-  const base = await freePortBase()
+  const base = await claimPorts()
   const other = join(root, 'other')
   const server = createServer()
   await new Promise<void>((resolve) => { server.listen(base + 3, '127.0.0.1', resolve) })
@@ -95,7 +95,7 @@ test('a used port is refused with a sentence that names it, and nothing stays be
 
 test('a half-made data folder of PostgreSQL and of Kafka is made anew', async () => {
   const other = join(root, 'half')
-  const base = await freePortBase()
+  const base = await claimPorts()
   await run('mkdir', ['-p', join(other, 'kafka-1.new'), join(other, 'postgres.new')])
   writeFileSync(join(other, 'kafka-1.new', 'meta.properties'), 'half')
   const report = await partsUp({ dir: other, portBase: base, brokers: 1 })
