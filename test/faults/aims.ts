@@ -29,11 +29,11 @@ export const KINDS: Readonly<Record<Kind, readonly string[]>> = { ingest: ['inge
 const AT_ONCE: Readonly<Record<Action, number>> = { kill: 1, throw: 3 }
 
 /**
- * The occurrence of an aim by how often a process passed the place in the counting round: a late one lies between half and four
- * fifths of that, by chance, since no two rounds are alike. Null when the place was passed too seldom to have one.
+ * The occurrence of an aim by how often a process passed the place in the counting round: a late one lies between three and six
+ * tenths of that, by chance, since a round with kills passes it less often. Null when the place was passed too seldom to have one.
  */
 export function occurrenceOf (which: Which, passed: number, chance: Chance): number | null {
-  const wanted = which === 'first' ? 1 : which === 'second' ? 2 : Math.max(3, Math.floor(passed * chance.between(0.5, 0.8)))
+  const wanted = which === 'first' ? 1 : which === 'second' ? 2 : Math.max(3, Math.floor(passed * chance.between(0.3, 0.6)))
   return which === 'first' || wanted <= passed ? wanted : null
 }
 

@@ -182,6 +182,8 @@ function sampleOf (program: Program): Sample[] {
   if (pid === undefined || process.platform !== 'linux') return []
   try {
     const rssKb = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+    // One that is just ending says nothing of its memory.
+    if (Number.isNaN(rssKb)) return []
     return [{ process: program.name, at: Date.now(), rssMb: rssKb / 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length }]
   } catch { return [] }
 }
