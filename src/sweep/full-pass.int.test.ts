@@ -76,8 +76,11 @@ test('a deal that the list did not show, but shows when it is asked for, is not 
   assert.deepEqual([counts.asked, counts.deleted, await signals()], [0, 0, []])
 })
 
-/** Three deals at rest share a contact that dealbridge made, as `written` names it there; a fourth has one that was recognised: the deals that a full pass signals. */
-async function sharedContact (t: TestContext, written: string): Promise<string[]> {
+/**
+ * Three deals at rest share a contact that dealbridge made, as `written` names it there (null: nothing is sure); a fourth has one that was
+ * recognised. Gives the deals that a full pass signals. `claimed`: by an owner of this epoch, while the lease stands at 5.
+ */
+async function sharedContact (t: TestContext, written: string | null, claimed: number | null = null): Promise<string[]> {
   const { at, pool, pass, signals, end } = await openSweep(t)
   const [ann, bob] = ['Ann', 'Bob'].map(NAME => at.store.add(CONTACT, { NAME }, 1))
   await pass()
@@ -87,9 +90,10 @@ async function sharedContact (t: TestContext, written: string): Promise<string[]
   await end()
   await pool.query(`update dispatch.work set link = '9' || deal_id`)
   await pool.query(`
-    insert into dispatch.record (target, portal, kind, source_id, status, link, adopted, written_hash)
-    values ('main', 'p', 'contact', $1, 'idle', '900', false, $3), ('main', 'p', 'contact', $2, 'idle', '901', true, 'something else')`,
-  [ann, bob, hashOf({ NAME: written })])
+    insert into dispatch.record (target, portal, kind, source_id, status, link, adopted, written_hash, claim_epoch, attempt_id)
+    values ('main', 'p', 'contact', $1, $4, '900', false, $3, $5, 'a'), ('main', 'p', 'contact', $2, 'idle', '901', true, 'something else', null, null)`,
+  [ann, bob, written === null ? null : hashOf({ NAME: written }), claimed === null ? 'idle' : 'claimed', claimed])
+  await pool.query('insert into dispatch.lease values (\'main\', 5, \'o\', now())')
   await pass({ full: true })
   const found = (await signals()).filter(signal => signal.kind === 'updated')
   assert.ok(found.every(signal => signal.channel === 'sweep' && shared.includes(Number(signal.dealId))))
@@ -98,6 +102,10 @@ async function sharedContact (t: TestContext, written: string): Promise<string[]
 
 test('a contact that differs from what was written is brought along by one of its deals; one that was recognised is not asked about', async (t) => {
   assert.deepEqual([(await sharedContact(t, 'Anne')).length, (await sharedContact(t, 'Ann')).length], [1, 0])
+})
+
+test('a contact of which nothing is sure, or that a dead owner left claimed, is brought along too; one that is in hand is not', async (t) => {
+  assert.deepEqual([(await sharedContact(t, null)).length, (await sharedContact(t, 'Anne', 4)).length, (await sharedContact(t, 'Anne', 5)).length], [1, 1, 0])
 })
 
 /** 60 of 100 deals vanish from the lists, as when a right is withdrawn: how many a full pass signals as deleted. */
