@@ -38,6 +38,12 @@ test('without a reset that lies ahead the wait is half a minute, and no wait is 
   assert.equal(operating.withWait('m', used).waitMs, 30_000, 'refused again after its reset')
 })
 
+test('a method that is refused far from its limit is asked again after half a minute, whatever reset it told', () => {
+  const { operating } = clocked()
+  operating.note('m', { operating: 20, resetInMs: 320_000, tookMs: null })
+  assert.deepEqual([operating.withWait('m', used).waitMs, operating.heldMs('m')], [30_000, 30_000])
+})
+
 test('a good answer frees the method, what the portal itself told to wait is obeyed, and no other failure holds anything', () => {
   const { operating } = clocked()
   assert.equal(operating.withWait('m', { ...used, waitMs: 7000 }).waitMs, 7000)

@@ -10,7 +10,7 @@ import type { MethodTime } from './response.ts'
 export interface Operating {
   /** One good answer of the method; null when it told no seconds. */
   note (method: string, time: MethodTime | null): void
-  /** The failure with the wait it asks for: an OPERATION_TIME_LIMIT ends at the reset of the last good answer. */
+  /** The failure with the wait it asks for: an OPERATION_TIME_LIMIT ends at the reset of the last good answer, or is asked about every 30 s. */
   withWait (method: string, failure: Failure): Failure
   /** Milliseconds for which a call of the method would be refused, as far as is known; 0 when it may be called. */
   heldMs (method: string): number
@@ -36,6 +36,8 @@ const SHORTEST_MS = 1_000
 const RESET_LATE_MS = 1_000
 const SAME_RESET_MS = 1_500
 const USABLE = 0.99
+/** From here on a refusal for the seconds is what was to be expected. */
+const NEAR = 0.9
 const LEARNING = 0.1
 /** Calls under way before a method's first answer: one request's worth. */
 const FIRST_CALLS = 50
@@ -52,7 +54,9 @@ export function createOperating (options: { limitSeconds?: number, clock?: () =>
 
   function waitFor (method: string): number {
     const known = methods.get(method)
-    const left = typeof known === 'object' ? known.resetAt - clock() : 0
+    // Refused far from its limit: what it told does not explain that, so neither does it tell the end.
+    const isExplained = typeof known === 'object' && (limitSeconds === Infinity || known.used >= limitSeconds * NEAR)
+    const left = isExplained ? known.resetAt - clock() : 0
     return left <= 0 ? UNTOLD_MS : Math.min(Math.max(left, SHORTEST_MS), LONGEST_MS)
   }
 
