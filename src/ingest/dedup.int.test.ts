@@ -73,6 +73,14 @@ for (const [name, make] of [['on Redis', async (t: TestContext) => createRedisCl
     assert.equal(appended(await dedup.lookRobot(`acme:${randomUUID()}`, SECOND)).status, 'first')
   })
 
+  test(`dedup ${name}: what repeats one whose process died with it is appended, though another repeat of its deal came in that second`, async (t) => {
+    const dedup = dedupOver(await make(t))
+    const [lost, other, deal] = [randomUUID(), randomUUID(), `acme:${randomUUID()}`]
+    assert.equal((await dedup.look(lost, deal, SECOND - 2000)).status, 'first')
+    assert.deepEqual([appended(await dedup.look(other, deal, SECOND)).status, appended(await dedup.look(other, deal, SECOND)).status], ['first', 'repeat'])
+    assert.deepEqual([appended(await dedup.look(lost, deal, SECOND)).status, appended(await dedup.look(lost, deal, SECOND)).status], ['repeat', 'counted'])
+  })
+
   test(`dedup ${name}: what repeats an append that failed takes its place, once`, async (t) => {
     const claims = await make(t)
     let asked = 0

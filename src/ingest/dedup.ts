@@ -23,7 +23,8 @@ const PATIENCE_MS = 3000
  * The hint that a webhook was seen before. It may forget, it may not hide.
  *
  * - A claim is short (10 s) until the event is appended, then lasts an hour: a crash in between swallows nothing.
- * - A repeat may be a change of its own (ts counts seconds), so it is appended too, once per deal and second.
+ * - A repeat may be a change of its own (ts counts seconds), so it is appended too, once per deal and second. While the one it
+ *   repeats is not in the log, another one of the deal says nothing about it: its process may have died with it.
  * - Beyond that a webhook is only counted, and only after what it repeats is in the log; if that failed, it takes its place.
  * - Redis away: everything is `first`. That costs reads of the source, never a deal.
  */
@@ -51,7 +52,8 @@ export function createDedup (claims: Claims | null, ask: Ask): Dedup {
     async look (hash, dealKey, receivedAt) {
       const key = `webhook:${hash}`
       if (await take(key)) return { status: 'first', settle: settling(key, KEPT_SECONDS) }
-      return await oncePerSecond('repeat', `webhook:repeat:${dealKey}:${Math.floor(receivedAt / 1000)}`)
+      const isRepeated = claims !== null && await ask(() => claims.stateOf(key)) === 'settled'
+      return await oncePerSecond('repeat', `webhook:repeat:${isRepeated ? dealKey : hash}:${Math.floor(receivedAt / 1000)}`)
     },
     lookRobot: (dealKey, receivedAt) => oncePerSecond('first', `webhook:robot:${dealKey}:${Math.floor(receivedAt / 1000)}`)
   }

@@ -130,7 +130,8 @@ export async function startCampaign (options: { times: RigTimes, say: (line: str
       const before = { at: Date.now(), fired: nemesis.fired().length, source: system.watch.sourceSaves().length, log: await dump.look(), ownEnds: ownEnds(system) }
       const operators = createOperators(system, dump, createChance(seed + 2))
       const driver = createDriver(system, { chance: createChance(seed + 1), operators, strangers })
-      troubles.plan(plan, Date.now())
+      // A process that is to die at a place in its code may do so at any moment of the round.
+      troubles.plan([...plan, ...[...environments?.keys() ?? []].map(target => ({ at: 0, forMs, target }))], Date.now())
       loop.enable()
       try {
         await Promise.all([driver.work(before.at + forMs, perSecond), front.send(before.at + forMs, FRONT_PER_SECOND), nemesis.run(plan)])

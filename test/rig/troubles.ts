@@ -4,7 +4,7 @@ import type { PlannedFault } from './nemesis.ts'
 /** When something was broken by the rig: what was planned, and whatever had to be brought back for longer than planned. */
 export interface Troubles {
   /** A plan that begins at `startedAt` (ms of the epoch). */
-  plan (plan: readonly PlannedFault[], startedAt: number): void
+  plan (plan: readonly Pick<PlannedFault, 'at' | 'forMs' | 'target'>[], startedAt: number): void
   /** Counts the time of a repair. */
   during<T> (repair: Promise<T>): Promise<T>
   readonly spans: () => readonly Trouble[]
