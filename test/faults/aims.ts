@@ -67,8 +67,8 @@ export function planFor (aims: readonly Aim[], workMs: number): PlannedFault[] {
   ]
 }
 
-/** K16: the target stands still until whole requests have gathered, and is cut in the middle of one of 50 deals. */
+/** K16: the target stands still until whole requests have gathered, and is cut after 25 of one of more than 30 deals (look-ups and contacts ride along). */
 export const BATCH_CUT: readonly PlannedFault[] = [
   { at: 2000, fault: 'portal frozen', target: 'main', forMs: 4500, how: { kind: 'freeze-portal' } },
-  { at: 1000, fault: 'write batch_cut', target: 'main', forMs: 12_000, how: { kind: 'portal', spec: { where: 'write', mode: 'batch_cut', after: 25, times: 1, contains: '"w49"' } } }
+  { at: 1000, fault: 'write batch_cut', target: 'main', forMs: 12_000, how: { kind: 'portal', spec: { where: 'write', mode: 'batch_cut', after: 25, times: 1, contains: '"w30"' } } }
 ]

@@ -101,7 +101,7 @@ async function shoot (round: readonly Shot[]): Promise<void> {
   say(JSON.stringify({ round: seeds.length, points: done.map(({ findings: _, ...rest }) => rest), findings, drainMs: seeds.at(-1)?.drainMs }))
 }
 
-/** K16 stands in the portal and not in the code: requests of 50 deals, one of which is cut after 25. */
+/** K16 stands in the portal and not in the code: full requests, one of which is cut after 25 deals. */
 async function cutBatch (): Promise<void> {
   const { fired, findings } = await runRound(BATCH_CUT, new Map(), 60)
   points.push({ point: 'K16', action: 'cut', process: 'target', occurrence: 1, hits: fired.filter(fault => fault.fault === 'write batch_cut' && fault.didStrike).length, findings })
