@@ -8,6 +8,8 @@ const ENDS = ['TransferSucceeded', 'TransferSkipped', 'TransferParked']
 const HELD = 'operator_hold'
 // DATE_MODIFY has whole seconds, and our ledger looks at the clock a moment after the portal did.
 const LEDGER_MS = 50
+/** A signal that says to have come so long after the last save was received by a process whose clock the rig had set forward. */
+const FORWARD_MS = 3_600_000
 
 /**
  * I9: what is parked waits for a word. An end after a parked one covers a signal more, so that each word gives one attempt (but
@@ -48,11 +50,12 @@ function oneAttemptEach (ends: ReadonlyMap<string, readonly LoggedOutcome[]>): F
 function stateAsItIsThen ({ log, sourceSaves }: Pick<Evidence, 'log' | 'sourceSaves'>, ends: ReadonlyMap<string, readonly LoggedOutcome[]>): Finding[] {
   const received = new Map(log.signals.map(signal => [`${dealKey(signal)} ${signal.offset}`, signal.receivedAt]))
   const saves = Map.groupBy(sourceSaves, dealKey)
+  const latest = Math.max(...sourceSaves.map(save => save.at)) + FORWARD_MS
   return [...ends].flatMap(([key, own]) => own.flatMap((end) => {
     const signalledAt = received.get(`${key} ${end.coveredOffset}`)
     const modified = end.sourceModifiedAt ?? null
     const last = saves.get(key)?.findLast(save => save.at <= (signalledAt ?? -Infinity) && !save.isDeletion)
-    if (modified === null || end.snapshot === '' || last === undefined) return []
+    if (modified === null || end.snapshot === '' || last === undefined || (signalledAt ?? 0) > latest) return []
     const least = Math.floor((last.at - LEDGER_MS) / 1000) * 1000
     return modified >= least ? [] : [finding(key, `attempt ${end.attemptNo} ended with the state of ${new Date(modified).toISOString()}, though the signal it covers came after the save of ${new Date(last.at).toISOString()}`)]
   }))
