@@ -10,6 +10,7 @@ import { eventually } from '../test/support/eventually.ts'
 import { sendOnce } from '../test/support/sender.ts'
 import { startSystem } from '../test/support/system.ts'
 import type { Holder } from '../test/support/system.ts'
+import { at, round, shares } from './figures.ts'
 
 const DEALS = Number(process.env['DEALS'] ?? '20000')
 const CHANGES = 60
@@ -60,15 +61,3 @@ try {
   for (const end of endings.toReversed()) await end()
 }
 process.exit()
-
-function at (sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN
-}
-
-function shares (sorted: readonly number[]): object {
-  return { medianMs: round(at(sorted, 0.5)), p95Ms: round(at(sorted, 0.95)), slowestMs: round(sorted.at(-1) ?? NaN) }
-}
-
-function round (value: number): number {
-  return Math.round(value * 100) / 100
-}

@@ -8,6 +8,7 @@ import { eventually } from '../test/support/eventually.ts'
 import { claimPorts } from '../test/support/ports.ts'
 import { startSystem } from '../test/support/system.ts'
 import type { Holder, Program } from '../test/support/system.ts'
+import { at, round } from './figures.ts'
 
 const BACKLOG = Number(process.env['DEALS'] ?? '5000')
 const DISPATCHERS = Number(process.env['DISPATCHERS'] ?? '1')
@@ -66,12 +67,4 @@ process.exit()
 async function quietFor (ms: number): Promise<void> {
   const from = performance.now()
   await eventually(() => performance.now() - from > ms, { deadlineMs: 2 * ms, everyMs: 100 })
-}
-
-function at (sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN
-}
-
-function round (value: number): number {
-  return Math.round(value * 100) / 100
 }
