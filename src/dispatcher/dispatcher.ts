@@ -94,7 +94,7 @@ export function createDispatcher (deps: DispatcherDeps): Dispatcher {
         const mine = new Map([...routes].filter(([, r]) => r.to === target).map(([name, r]) => [name, r.prepared]))
         const engine = startEngine({ target, lease, lanes, routes: mine, log, pool, logger, telemetry, unknownWaitMs: deps.unknownWaitMs ?? UNKNOWN_WAIT_MS, quotas: deps.quotas ?? new Map(), parts: deps.parts })
         wake = () => engine.wake()
-        const scan = startDuplicateScan({ target, kinds: kindsMade([...mine.values()]), lease, lanes, pool, logger, telemetry, times: deps.scanTimes })
+        const scan = startDuplicateScan({ target, kinds: kindsMade([...mine.values()]), lease, lanes, isBusy: () => engine.isBusy(), pool, logger, telemetry, times: deps.scanTimes })
         engines.push({ engine, lease, scan })
       }
       opening = openInbox()

@@ -5,7 +5,13 @@ import { openDispatcher } from '../../test/support/dispatcher-room.ts'
 import type { DispatcherRoom } from '../../test/support/dispatcher-room.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { copiesOf, listMade } from '../bitrix24/made.ts'
+import { createLogger } from '../platform/logger.ts'
+import { createRegistry } from '../platform/metrics.ts'
+import { startDuplicateScan } from './duplicates.ts'
+import { createPortalLanes } from './portals.ts'
+import { createDispatcherTelemetry } from './telemetry.ts'
 
+const logger = createLogger('test', 'error')
 const OFTEN = { everyMs: 100, pauseMs: 20 }
 
 interface Found { origin: string, ids: string[] }
@@ -76,4 +82,17 @@ test('the answers name every copy, in a request that goes through 2,500 ids', as
   assert.equal(listed.kind === 'read' && listed.made.length, 60)
   const asked = await copiesOf(client, { kind: 'deal', origins: [...copies.keys()].map(id => `acme:${id}`) }, AbortSignal.timeout(10_000))
   assert.equal(asked.kind === 'read' && asked.copies.size, 60)
+})
+
+test('while deals wait for the target a scan leaves its budget to them, and asks nine times as seldom', async (t) => {
+  const room = await openDispatcher(t)
+  const began = Date.now()
+  const telemetry = createDispatcherTelemetry(createRegistry())
+  const lanes = createPortalLanes({ clients: room.clients(), logger, telemetry, tell: () => undefined })
+  const lease = { epoch: () => 1, deadline: () => Infinity, stop: () => Promise.resolve() }
+  const scan = startDuplicateScan({ target: 'main', kinds: ['deal'], lease, lanes, isBusy: () => true, pool: room.pool, logger, telemetry, times: { everyMs: 60_000, pauseMs: 100 } })
+  t.after(() => scan.stop())
+  const asked = await eventually(() => room.main.journal().find(entry => entry.kind === 'received' && entry.at >= began)?.at)
+  // A timer may be a millisecond early.
+  assert.ok(asked - began >= 899, `${asked - began} ms`)
 })

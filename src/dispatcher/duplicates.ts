@@ -5,6 +5,7 @@ import { COPIES_STEP, MADE_STEP, boundsOfMade, copiesOf, listMade } from '../bit
 import type { MadeKind } from '../bitrix24/made.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import type { Failure } from '../domain/transfer/failure.ts'
+import { monotonicMs } from '../platform/clock.ts'
 import { messageOf } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Pool } from '../platform/postgres.ts'
@@ -14,10 +15,14 @@ import { countDuplicates, dueScan, endScan, noteDuplicates, notedOrigins, saveSc
 import type { ScanPlace } from './sql/duplicate.ts'
 import type { DispatcherTelemetry } from './telemetry.ts'
 
-/** How often a scan begins, and the pause between two of its requests: at 20 s it takes 2.5 % of a portal's two requests a second. */
+/**
+ * How often a scan begins, and the pause between two of its requests: at 20 s it takes 2.5 % of a portal's two requests a second. While
+ * deals wait for the target it pauses nine times as long.
+ */
 export interface ScanTimes { readonly everyMs: number, readonly pauseMs: number }
 
 const TIMES: ScanTimes = { everyMs: 86_400_000, pauseMs: 20_000 }
+const BUSY_PAUSES = 9
 
 export interface DuplicateScan { readonly stop: () => Promise<void> }
 
@@ -26,6 +31,8 @@ interface Deps {
   readonly kinds: readonly MadeKind[]
   readonly lease: TargetLease
   readonly lanes: PortalLanes
+  /** Whether deals wait for the target now. */
+  readonly isBusy: () => boolean
   readonly pool: Pool
   readonly logger: Logger
   readonly telemetry: DispatcherTelemetry
@@ -34,13 +41,16 @@ interface Deps {
 
 /** Starts the scan of one target; it looks only while this process owns the lease and the portal's lane is open. */
 export function startDuplicateScan (deps: Deps): DuplicateScan {
-  const { target, lease, lanes, logger } = deps
+  const { target, lease, lanes, isBusy, logger } = deps
   const { everyMs, pauseMs } = deps.times ?? TIMES
   const abort = new AbortController()
+  let lookedAt = monotonicMs()
 
   async function turn (): Promise<void> {
     const client = lanes.client(target)
     if (client === undefined || lease.epoch() === null || lanes.isStopped(target)) return
+    if (isBusy() && monotonicMs() - lookedAt < BUSY_PAUSES * pauseMs) return
+    lookedAt = monotonicMs()
     const place = await dueScan(deps.pool, target)
     if (place !== undefined) await step(deps, client, { place, everyMs, signal: abort.signal })
   }

@@ -22,7 +22,12 @@ const PARTS: EngineParts = {
   claimDue, commitIntents, commitRecordIntents, sendLoad, lookUpUnknown, createUnknownBox, mustLookUp: planned => planned.write.kind === 'create', mustLookUpRecord: () => true, matchKeys
 }
 
-export interface Engine { wake (): void, stop (): Promise<void> }
+export interface Engine {
+  wake (): void
+  /** Whether something waits to be sent. */
+  isBusy (): boolean
+  stop (): Promise<void>
+}
 
 const IDLE_MS = 250
 const DRAIN_MS = 15_000
@@ -40,6 +45,7 @@ export function startEngine (deps: EngineDeps): Engine {
 
   return {
     wake: () => pickBell.ring(),
+    isBusy: () => memory.sendable() > 0,
     async stop () {
       draining = true
       const end = monotonicMs() + DRAIN_MS

@@ -2,36 +2,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startSimulator } from '../../simulator/simulator.ts'
 import { eventually } from '../../test/support/eventually.ts'
+import { planned } from '../../test/support/planned.ts'
 import { services } from '../../test/support/services.ts'
 import { createBreaker } from '../bitrix24/breaker.ts'
 import { createPortalClient } from '../bitrix24/client.ts'
 import { createLimiter } from '../bitrix24/limiter.ts'
-import { now } from '../platform/clock.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createOutgoing } from '../platform/outgoing.ts'
 import { createRedis } from '../platform/redis.ts'
-import { sendLoad, takeHeld, takeLoad } from './target.ts'
+import { takeHeld } from './load.ts'
+import { sendLoad } from './target.ts'
 import type { LoadResult } from './target.ts'
-import { createTurns } from './turns.ts'
-import type { Turns } from './turns.ts'
 import type { Planned } from './work.ts'
-
-const turns = (): { turns: Turns, lookUpTurns: Turns } => ({ turns: createTurns(new Map()), lookUpTurns: createTurns(new Map()) })
-let attempts = 0
-
-function planned (title: string, more: { stage?: string, link?: string } = {}): Planned {
-  attempts += 1
-  const claim = {
-    portal: 'acme', dealId: String(attempts), target: 'main', lane: 'live' as const, attemptId: `attempt-${attempts}`, attemptNo: 1, coveredOffset: 0n, coveredCount: 1, signalledAt: 0,
-    correlationId: 'c', causationId: null, tries: 0, link: more.link ?? null, writtenHash: null, known: null
-  }
-  const fields = { TITLE: title, STAGE_ID: more.stage ?? 'NEW', CATEGORY_ID: 0 }
-  const originId = `acme:${attempts}`
-  return {
-    claim, write: more.link === undefined ? { kind: 'create', fields, createdOnly: {}, originId } : { kind: 'update', link: more.link, fields, originId },
-    state: { snapshot: '{}', sourceModifiedAt: 1, sourceHash: 'h', title, stage: '' }, version: { modifiedAt: 1, hash: 'h' }, fieldsHash: 'fh', mappingVersion: 1, startedAt: now()
-  }
-}
 
 test('what a target portal answers decides what becomes of each deal of a request', async (t) => {
   const simulator = await startSimulator({ portals: [{ name: 'main', limits: { per_second: 1000, burst: 10000 } }] })
@@ -100,12 +82,6 @@ test('what a target portal answers decides what becomes of each deal of a reques
     const result = await sendLoad(client, { writes: [planned('too late')], lookUps: [], records: [] }, { slot: await limiter.slot(AbortSignal.timeout(10_000)), notAfter: 0, epoch: 1, targetMissing: () => 'park' })
     assert.deepEqual([told(result), main.stats().requests], [[undefined], before])
   })
-  await t.test('a look-up rides in the request of other deals, and text that looks like a reference travels alone', () => {
-    const ready = [planned('a'), planned('$result[c1][item][id]'), planned('b')]
-    const queues = { ready, toLookUp: [planned('new')], book: { queue: [] } }
-    const how = { client, ...turns() }
-    assert.deepEqual([takeLoad(queues, how), takeLoad(queues, how), takeLoad(queues, how)].map(load => [load.writes.length, load.lookUps.length]), [[1, 1], [1, 0], [1, 0]])
-  })
   await t.test('one look-up asks for 200 creates; what a full page does not name is not known yet, and is not taken for missing', async () => {
     const there = Array.from({ length: 60 }, (_, i) => planned(`there ${i}`))
     await send(there.slice(0, 50))
@@ -115,15 +91,5 @@ test('what a target portal answers decides what becomes of each deal of a reques
     assert.deepEqual([full.found?.size, full.isPageFull], [50, true])
     const rest = await look(there.filter(p => full.found?.has(p.write.kind === 'create' ? p.write.originId : '') === false))
     assert.deepEqual([rest.found?.size, rest.isPageFull], [10, false])
-    const toLookUp = Array.from({ length: 250 }, () => planned('new'))
-    assert.equal(takeLoad({ ready: [], toLookUp, book: { queue: [] } }, { client, ...turns() }).lookUps.length, 200)
-  })
-  await t.test('a load holds no more writes of a method than its time has room for, the live ones first', () => {
-    const room = { room: (method: string) => method === 'crm.item.add' ? 2 : method === 'crm.item.update' ? 1 : Infinity, batchSize: () => 50 }
-    const late = Array.from({ length: 5 }, () => { const p = planned('old'); return { ...p, claim: { ...p.claim, lane: 'backfill' as const } } })
-    const ready = [...late, planned('new 1'), planned('new 2'), planned('u', { link: '1' }), planned('v', { link: '1' })]
-    const load = takeLoad({ ready, toLookUp: [], book: { queue: [] } }, { client: room, ...turns() })
-    assert.deepEqual(load.writes.map(p => p.state.title).toSorted(), ['new 1', 'new 2', 'u'])
-    assert.equal(ready.length, 6)
   })
 })

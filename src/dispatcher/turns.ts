@@ -13,7 +13,7 @@ export function createTurns (quotas: Quotas): Turns {
   let credit = NO_CREDIT
   return {
     take (queue, count, fits = () => true) {
-      const groups = Map.groupBy(inLaneOrder(queue).filter(fits), ({ claim }) => `${claim.lane} ${claim.portal}`)
+      const groups = Map.groupBy(inLaneOrder(queue).filter(fits), turnOf)
       const due = [...groups.values()].map(([first, ...rest]) => ({ lane: first?.claim.lane ?? 'live', portal: first?.claim.portal ?? '', deals: 1 + rest.length }))
       const shared = shareOut(due, { deals: count, quotas, credit })
       credit = shared.credit
@@ -23,6 +23,11 @@ export function createTurns (quotas: Quotas): Turns {
       return taken
     }
   }
+}
+
+/** Deals of one lane and portal have one turn together, in their order. */
+export function turnOf ({ claim }: Planned): string {
+  return `${claim.lane} ${claim.portal}`
 }
 
 function inLaneOrder (queue: readonly Planned[]): Planned[] {

@@ -10,7 +10,7 @@ import { monotonicMs } from '../platform/clock.ts'
 import { succeeded, superseded } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
 import { sameValue } from './same-value.ts'
-import { originOf } from './target.ts'
+import { originOf } from './load.ts'
 import type { Planned } from './work.ts'
 
 /** Past the portal's longest request (60 s) and a margin for a lagging list; counted on the monotonic clock from the end of the call or the take-over. */
