@@ -63,6 +63,41 @@ test('after its rest one call probes: a failure opens it again, an answer, be it
   assert.equal(breaker.state(), 'closed')
 })
 
+/** A circuit whose probe hangs; gives how to answer that probe, and what it came to. */
+async function hangingProbe (unansweredMs: number): Promise<{ breaker: Breaker, answer: (told: Answer) => void, probe: Promise<Answer> }> {
+  const breaker = createBreaker({ resetMs: 30, unansweredMs })
+  await fire(breaker, no('unknown'), 5)
+  await eventually(() => breaker.state() === 'probing')
+  const { promise, resolve } = Promise.withResolvers<Answer>()
+  const probe = breaker.fire(() => promise)
+  assert.equal(breaker.state(), 'open', 'a probe is on its way')
+  return { breaker, answer: resolve, probe }
+}
+
+test('a probe that hangs does not keep the next one from going out, and a late answer of it closes the circuit too', async () => {
+  const first = await hangingProbe(20)
+  await eventually(() => first.breaker.state() === 'probing')
+  await fire(first.breaker, OK)
+  assert.equal(first.breaker.state(), 'closed', 'the second probe was answered')
+  first.answer(no('unknown'))
+  await first.probe
+  assert.equal(first.breaker.state(), 'closed', 'the first one says nothing any more')
+  const late = await hangingProbe(1)
+  const other = late.breaker
+  await eventually(() => other.state() === 'probing')
+  late.answer(OK)
+  assert.deepEqual(await late.probe, OK)
+  assert.equal(other.state(), 'closed')
+})
+
+test('planted bug: a breaker that waits for its probe sends no other one while that hangs', async () => {
+  const { breaker, answer, probe } = await hangingProbe(60_000)
+  const refused = await breaker.fire(() => Promise.resolve(OK))
+  assert.equal(codeOf(refused), 'breaker_open', 'the planted bug was not caught')
+  answer(OK)
+  await probe
+})
+
 test('a circuit that has opened lets a call try again after five seconds', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const breaker = createBreaker()

@@ -100,10 +100,17 @@ test('an item that is none costs only itself, an empty list in place of a map ho
   for (const result of [null, [], {}, { item: [] }, { item: { id: -1 } }]) assert.equal(readItem(result), undefined, JSON.stringify(result))
 })
 
+test('a portal that is too slow for a whole request is read in several, and no deal is left out', async (t) => {
+  const { at, client } = await connected(t)
+  const ids = create(at, 120)
+  const read = await readDeals({ ...client, batchSize: () => 1 }, ids, NEVER)
+  assert.deepEqual([kinds(read, ids).filter(kind => kind === 'found').length, at.stats().requests], [120, 3])
+})
+
 test('the probe is one cheap read that works on an empty portal, and says what the portal refuses', async (t) => {
   const { at, client } = await connected(t)
-  assert.equal(await probe(client, NEVER), null)
+  assert.equal(await probe(client, await client.limiter.slot(NEVER)), null)
   at.fault({ where: 'auth', mode: 'portal_deleted', times: 1 })
-  assert.equal((await probe(client, NEVER))?.class, 'portal')
+  assert.equal((await probe(client, await client.limiter.slot(NEVER)))?.class, 'portal')
   assert.equal(at.stats().requests, 2)
 })

@@ -8,6 +8,7 @@ import { BATCH_SIZE } from './batch.ts'
 import type { Command } from './batch.ts'
 import type { PortalClient } from './client.ts'
 import { snapshotOf } from './fields.ts'
+import type { Slot } from './limiter.ts'
 
 /** An id as a portal gives it; inside it is always text. */
 export const portalId = z.union([z.number().int().positive(), z.string().regex(/^[1-9][0-9]*$/)]).transform(String)
@@ -33,37 +34,54 @@ export type DealsRead =
 export const READ_SIZE = BATCH_SIZE * BATCH_SIZE
 
 /**
- * Reads up to `READ_SIZE` deals in one request, with a second one for those the list left out: a list is silent about
- * a deal that is gone and about one we may not see, only `get` tells them apart (vendor page: crm.item.list).
+ * Reads up to `READ_SIZE` deals in one request, in more of a slow portal, and in another one those the lists left out: a list is silent
+ * about a deal that is gone and about one we may not see, only `get` tells them apart (vendor page: crm.item.list).
  * A deal that is in neither answer is left out of the map; it must be read again.
  */
 export async function readDeals (client: PortalClient, ids: readonly string[], signal: AbortSignal): Promise<DealsRead> {
-  const lists = new Map<string, Command>()
-  for (let at = 0; at < ids.length; at += BATCH_SIZE) {
-    lists.set(`l${at}`, { method: LOOK_UP_METHOD, params: { entityTypeId: DEAL, select: ['*', 'UF_*'], filter: { '@id': ids.slice(at, at + BATCH_SIZE) }, order: { id: 'ASC' }, start: -1, useOriginalUfNames: 'Y' } })
-  }
-  const began = now()
-  const answer = await client.batch(lists, { intent: 'read', slot: await client.limiter.slot(signal) })
-  if (answer.kind === 'failed') return answer
   const deals = new Map<string, SourceRead>()
+  const missing: string[] = []
+  let beganAt: number | undefined
+  for (const left = [...ids]; left.length > 0;) {
+    const asked = left.splice(0, client.batchSize() * BATCH_SIZE)
+    const listed = await readLists(client, { ids: asked, deals, signal })
+    if (listed.kind === 'failed') return listed
+    beganAt ??= listed.beganAt
+    missing.push(...asked.filter(wanted => listed.ids.has(wanted) && !deals.has(wanted)))
+  }
+  while (missing.length > 0) {
+    const failure = await readMissing(client, { ids: missing.splice(0, client.batchSize()), deals, signal })
+    if (failure !== undefined) return { kind: 'failed', failure }
+  }
+  return { kind: 'read', beganAt: beganAt ?? now(), deals }
+}
+
+interface Asked { readonly ids: readonly string[], readonly deals: Map<string, SourceRead>, readonly signal: AbortSignal }
+
+/** Puts the deals that the lists name into `deals`; `ids` are those of the lists that were answered. */
+async function readLists (client: PortalClient, { ids, deals, signal }: Asked): Promise<Extract<DealsRead, { kind: 'failed' }> | { kind: 'listed', beganAt: number, ids: ReadonlySet<string> }> {
+  const lists = new Map<string, { command: Command, ids: readonly string[] }>()
+  for (let at = 0; at < ids.length; at += BATCH_SIZE) {
+    const page = ids.slice(at, at + BATCH_SIZE)
+    lists.set(`l${at}`, { ids: page, command: { method: LOOK_UP_METHOD, params: { entityTypeId: DEAL, select: ['*', 'UF_*'], filter: { '@id': page }, order: { id: 'ASC' }, start: -1, useOriginalUfNames: 'Y' } } })
+  }
+  const slot = await client.limiter.slot(signal)
+  const began = now()
+  const answer = await client.batch(new Map([...lists].map(([key, { command }]) => [key, command])), { intent: 'read', slot })
+  if (answer.kind === 'failed') return answer
   const listed = new Set<string>()
-  for (const [key, command] of lists) {
+  for (const [key, list] of lists) {
     const fate = answer.fate(key)
     if (fate.kind === 'failed') return fate
     const parsed = fate.kind === 'ok' ? items.safeParse(fate.result) : undefined
     if (parsed?.success !== true) continue
     for (const found of parsed.data.items) deals.set(found.id, { kind: 'found', deal: snapshotOf(found) })
-    for (const asked of (command.params['filter'] as { '@id': string[] })['@id']) listed.add(asked)
+    for (const asked of list.ids) listed.add(asked)
   }
-  const missing = ids.filter(wanted => listed.has(wanted) && !deals.has(wanted))
-  while (missing.length > 0) {
-    const failure = await readMissing(client, { ids: missing.splice(0, client.batchSize()), deals, signal })
-    if (failure !== undefined) return { kind: 'failed', failure }
-  }
-  return { kind: 'read', beganAt: answer.portalNow ?? began, deals }
+  return { kind: 'listed', beganAt: answer.portalNow ?? began, ids: listed }
 }
 
-async function readMissing (client: PortalClient, { ids, deals, signal }: { ids: readonly string[], deals: Map<string, SourceRead>, signal: AbortSignal }): Promise<Failure | undefined> {
+async function readMissing (client: PortalClient, { ids, deals, signal }: Asked): Promise<Failure | undefined> {
   const gets = new Map(ids.map(wanted => [`g${wanted}`, { method: 'crm.item.get', params: { entityTypeId: DEAL, id: wanted, useOriginalUfNames: 'Y' } }]))
   const answer = await client.batch(gets, { intent: 'read', slot: await client.limiter.slot(signal) })
   if (answer.kind === 'failed') return answer.failure
@@ -121,7 +139,7 @@ export function readItem (result: unknown): TargetDeal | undefined {
 }
 
 /** The cheapest call that shows whether a portal works: an empty list. */
-export async function probe (client: PortalClient, signal: AbortSignal): Promise<Failure | null> {
-  const answer = await client.call(LOOK_UP_METHOD, { entityTypeId: DEAL, select: ['id'], filter: { id: 0 }, start: -1 }, { intent: 'read', slot: await client.limiter.slot(signal) })
+export async function probe (client: PortalClient, slot: Slot): Promise<Failure | null> {
+  const answer = await client.call(LOOK_UP_METHOD, { entityTypeId: DEAL, select: ['id'], filter: { id: 0 }, start: -1 }, { intent: 'read', slot })
   return answer.kind === 'ok' ? null : answer.failure
 }

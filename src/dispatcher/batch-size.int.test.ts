@@ -13,9 +13,11 @@ const DEALS = 200
 // Four requests may be on their way before the first of them is cut, and four smaller ones after it.
 const MOST_CUTS = 8
 
-/** A target that needs 40 ms for a command and ends a request after 1 s, so that it cuts one of more than 25 commands. */
+// A target that needs 40 ms for a command and ends a request after 1 s, so that it cuts one of more than 25 commands.
+const SLOW = { target: { command_ms: 40, limits: { per_second: 1000, burst: 10_000, request_seconds: 1 } } }
+
 async function slowDispatcher (t: TestContext, size: number | null = null): Promise<DispatcherRoom> {
-  const room = await openDispatcher(t, { target: { command_ms: 40, limits: { per_second: 1000, burst: 10_000, request_seconds: 1 } } })
+  const room = await openDispatcher(t, SLOW)
   const ids = Array.from({ length: DEALS }, (_, i) => room.acme.create({ TITLE: `Deal ${i}` }))
   await signalsAtOnce(room, ids)
   await room.dispatcher({ unknownWaitMs: 1500, clients: new Map([...room.clients(undefined, 1000)].map(([name, client]) => [name, size === null ? client : { ...client, batchSize: () => size }])) })
@@ -66,6 +68,18 @@ const oneParked = Array.from({ length: 12 }, (_, i) => i === POISON ? 'parked' :
 
 test('a request that is refused as a whole parks nobody but the deal that is refused when it stands alone', { timeout: 90_000 }, async (t) => {
   assert.deepEqual(await poisoned(t), oneParked)
+})
+
+test('a target that cuts long requests and refuses one of its deals by refusing the request gets every other deal once', { timeout: 90_000 }, async (t) => {
+  const room = await openDispatcher(t, SLOW)
+  const ids = Array.from({ length: 60 }, (_, i) => room.acme.create({ TITLE: i === POISON ? 'refused' : `Deal ${i}` }))
+  room.main.fault({ where: 'answer', mode: '413', contains: 'refused' })
+  await signalsAtOnce(room, ids)
+  await room.dispatcher({ unknownWaitMs: 1500, clients: room.clients(undefined, 1000) })
+  await allAtRest(room, ids.length)
+  assert.deepEqual(doubledAdds(room.main.journal()), [])
+  assert.equal(room.main.deals().length, ids.length - 1)
+  assert.equal((await room.work(ids[POISON] ?? 0))['status'], 'parked')
 })
 
 test('planted bug: a whole request that is refused parks the healthy deals in it', { timeout: 90_000 }, async (t) => {

@@ -29,7 +29,8 @@ export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalCl
   const stops = new Map<string, { readonly until: number, readonly length: number, readonly since: number, readonly failure: Failure }>()
   const failingSince = new Map<string, number>()
 
-  const probing = new Set<string>()
+  /** Portals whose probe waits for its slot. */
+  const asking = new Set<string>()
   let beatAt = -Infinity
 
   const isStopped = (portal: string): boolean => stops.has(portal) || (clients.get(portal)?.breakerState() ?? 'closed') !== 'closed'
@@ -76,14 +77,20 @@ export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalCl
       lookAtCircuit(name, client)
       const stopped = stops.get(name)
       const isDue = client.breakerState() === 'probing' || (stopped !== undefined && monotonicMs() >= stopped.until)
-      if (!isDue || probing.has(name)) continue
-      probing.add(name)
-      void ask(name, client, signal).catch((error: unknown) => { if (!signal.aborted) logger.log('warning', 'probe_repeats', { portal: name, error: messageOf(error) }) }).finally(() => { probing.delete(name) })
+      if (!isDue || asking.has(name)) continue
+      asking.add(name)
+      void ask(name, client, signal).catch((error: unknown) => { if (!signal.aborted) logger.log('warning', 'probe_repeats', { portal: name, error: messageOf(error) }) }).finally(() => { asking.delete(name) })
     }
   }
 
+  /** The next probe may go out before the answer of this one, which a portal that hangs does not give. */
   async function ask (name: string, client: PortalClient, signal: AbortSignal): Promise<void> {
-    const failure = await probe(client, signal)
+    const slot = await client.limiter.slot(signal)
+    const stopped = stops.get(name)
+    if (stopped !== undefined) stops.set(name, { ...stopped, until: monotonicMs() + stopped.length })
+    const answer = probe(client, slot)
+    asking.delete(name)
+    const failure = await answer
     failpoint('K18')
     if (failure?.class === 'portal') return stop(name, failure)
     if (failure !== null || !stops.delete(name)) return

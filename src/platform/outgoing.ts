@@ -25,6 +25,8 @@ export interface OutgoingRequest {
 export interface Outgoing { post (request: OutgoingRequest): Promise<Reply>, close (): Promise<void> }
 
 const MAX_BYTES = 33_554_432
+// To one portal. Four writes, a read and some probes may hang at a time, and the next probe still needs one.
+const CONNECTIONS = 12
 
 const inner = new BlockList()
 for (const [net, bits] of [['0.0.0.0', 8], ['10.0.0.0', 8], ['100.64.0.0', 10], ['127.0.0.0', 8], ['169.254.0.0', 16], ['172.16.0.0', 12], ['192.0.0.0', 24], ['192.0.2.0', 24],
@@ -52,7 +54,7 @@ const guarded: LookupFunction = (hostname, options, done) => {
 
 /** Makes the door. A literal inner address is called only because the config itself names it: nothing else gives URLs. */
 export function createOutgoing (): Outgoing {
-  const agent = new Agent({ connect: { lookup: guarded, timeout: 3000 }, keepAliveTimeout: 4000, pipelining: 1, connections: 8 })
+  const agent = new Agent({ connect: { lookup: guarded, timeout: 3000 }, keepAliveTimeout: 4000, pipelining: 1, connections: CONNECTIONS })
   return { post: request => post(agent, request), close: () => agent.destroy() }
 }
 

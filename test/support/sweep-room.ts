@@ -84,3 +84,9 @@ export async function openSweep (t: TestContext, config: Parameters<typeof testP
     }
   }
 }
+
+/** A portal of the smallest plan, so that a visit does one step of its full pass; nothing waits for the pace. */
+export const small = (room: SweepRoom, parts: SweepDeps['parts'] = {}): Partial<SweepDeps> => ({
+  portals: new Map([['p', { client: room.client, perSecond: 2, route: ROUTE }]]), times: { everyMs: 60_000, fullEveryMs: 24 * HOUR },
+  parts: { createPace: () => ({ take: () => Promise.resolve() }), ...parts }
+})
