@@ -4,13 +4,15 @@ import { planned } from '../../test/support/planned.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import { takeLoad } from './load.ts'
 import type { Load } from './load.ts'
+import { createLookUps } from './look-ups.ts'
+import type { LookUps } from './look-ups.ts'
 import { createTurns } from './turns.ts'
 import type { Turns } from './turns.ts'
 import type { Planned } from './work.ts'
 
 type Client = Pick<PortalClient, 'room' | 'batchSize'>
 const free: Client = { room: () => Infinity, batchSize: () => 50 }
-const turns = (): { turns: Turns, lookUpTurns: Turns } => ({ turns: createTurns(new Map()), lookUpTurns: createTurns(new Map()) })
+const turns = (): { turns: Turns, lookUps: LookUps } => ({ turns: createTurns(new Map()), lookUps: createLookUps(new Map()) })
 const queuesOf = (ready: Planned[], toLookUp: Planned[]): { ready: Planned[], toLookUp: Planned[], book: { queue: [] } } => ({ ready, toLookUp, book: { queue: [] } })
 const creates = (count: number, portal = 'acme'): Planned[] => Array.from({ length: count }, () => planned('new', { portal }))
 const sizes = (load: Load): number[] => [load.writes.length, load.lookUps.length]
@@ -30,6 +32,16 @@ test('a look-up waits while writes of the same portal fill this request and the 
   const queues = queuesOf(creates(120), creates(60))
   const how = { client: free, ...turns() }
   assert.deepEqual([takeLoad(queues, how), takeLoad(queues, how)].map(sizes), [[50, 0], [49, 60]])
+})
+
+test('a create among updates without end is looked up in the fourth request at the latest', () => {
+  const queues = queuesOf([], creates(1))
+  const how = { client: free, ...turns() }
+  const loads = Array.from({ length: 4 }, () => {
+    while (queues.ready.length < 200) queues.ready.push(planned('old', { link: '1' }))
+    return takeLoad(queues, how)
+  })
+  assert.deepEqual(loads.map(sizes), [[50, 0], [50, 0], [50, 0], [49, 1]])
 })
 
 test('who has nothing ready is looked up at once, however much of others is ready', () => {

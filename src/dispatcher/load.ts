@@ -3,12 +3,12 @@ import type { Command } from '../bitrix24/batch.ts'
 import type { PortalClient } from '../bitrix24/client.ts'
 import { LOOK_UP_METHOD, lookUpCommand } from '../bitrix24/read.ts'
 import { mustTravelAlone, writeCommand, writeMethod } from '../bitrix24/write.ts'
+import type { LookUps } from './look-ups.ts'
 import { waitAgain } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
 import { originIdOf } from './records/record.ts'
 import type { RecordJob } from './records/record.ts'
 import { isAlone, recordCommands, takeRecords } from './records/travel.ts'
-import { turnOf } from './turns.ts'
 import type { Turns } from './turns.ts'
 import type { Planned } from './work.ts'
 
@@ -26,15 +26,13 @@ type Rooms = Pick<PortalClient, 'room' | 'batchSize'>
 const RECORD_ROOM = BATCH_SIZE / 2
 // What one record may ask at a time: two for ORIGIN pairs, and by telephone, e-mail and title. With less room it would wait for ever.
 const LEAST_RECORD_ROOM = 5
-// Creates that one look-up of a full request asks for. It answers a page of 50, of creates mostly none, so it costs next to nothing (decision 0009).
-const LOOK_UP_SIZE = 200
 
 /**
  * Takes the next load off the queues: up to 50 commands, fewer to a slow portal, first about records, since deals wait for them, and of
  * no method more than its time has room for. A look-up costs one command. A write whose text looks like a batch reference travels
  * alone, and so does a suspect.
  */
-export function takeLoad ({ ready, toLookUp, book }: Queues, how: { readonly client: Rooms, readonly turns: Turns, readonly lookUpTurns: Turns, readonly suspects?: ReadonlySet<string> }): Load {
+export function takeLoad ({ ready, toLookUp, book }: Queues, how: { readonly client: Rooms, readonly turns: Turns, readonly lookUps: LookUps, readonly suspects?: ReadonlySet<string> }): Load {
   const { suspects = new Set() } = how
   const size = how.client.batchSize()
   const recordIsAlone = (job: RecordJob): boolean => isAlone(job) || suspects.has(recordName(job))
@@ -42,9 +40,7 @@ export function takeLoad ({ ready, toLookUp, book }: Queues, how: { readonly cli
   const records = takeRecords(book.queue, Math.min(Math.max(LEAST_RECORD_ROOM, Math.ceil(size / 2), size - deals), recordRoom(book.queue, how.client)), recordIsAlone)
   if (records[0] !== undefined && recordIsAlone(records[0])) return { writes: [], lookUps: [], records }
   const asked = [...recordCommands(records).values()].map(command => command.method)
-  const mostLookUps = LOOK_UP_SIZE * size / BATCH_SIZE
-  const looks = how.client.room(LOOK_UP_METHOD) > 0 && (isLookUpDue({ ready, toLookUp, size, most: mostLookUps }) || !ready.some(roomBy(how.client, asked)))
-  const lookUps = looks ? how.lookUpTurns.take(toLookUp, mostLookUps) : []
+  const lookUps = how.client.room(LOOK_UP_METHOD) > 0 ? how.lookUps.take({ ready, toLookUp }, { size, mayWait: ready.some(roomBy(how.client, asked)) }) : []
   const writes = how.turns.take(ready, Math.max(0, size - asked.length - Math.min(1, lookUps.length)), roomBy(how.client, asked))
   const alone = writes.findIndex(p => mustTravelAlone(p.write) || suspects.has(originOf(p)))
   if (alone === -1) return { writes, lookUps, records }
@@ -55,17 +51,6 @@ export function takeLoad ({ ready, toLookUp, book }: Queues, how: { readonly cli
   }
   ready.unshift(...writes.splice(alone))
   return { writes, lookUps, records }
-}
-
-/**
- * A look-up takes the place of a write, so it is put off while writes of the same lane and portal fill this request and the next:
- * it asks for more creates then. Nobody waits longer for that, since those writes would go before the ones that are looked up.
- */
-function isLookUpDue ({ ready, toLookUp, size, most }: { ready: readonly Planned[], toLookUp: readonly Planned[], size: number, most: number }): boolean {
-  if (ready.length < 2 * size || toLookUp.length >= most) return true
-  const here = Map.groupBy(ready, turnOf)
-  const parties = new Set([...here.keys(), ...toLookUp.map(turnOf)]).size
-  return toLookUp.some(planned => (here.get(turnOf(planned))?.length ?? 0) < 2 * size / parties)
 }
 
 /** Lets through as many writes of each method as its time has room for beside the commands that are `asked` already. */

@@ -11,6 +11,7 @@ import type { RecordJob, RecordResult } from './records/record.ts'
 import type { LoadResult } from './target.ts'
 import { canSend, methodsOf, namesIn, originOf, takeHeld, takeLoad } from './load.ts'
 import type { Load } from './load.ts'
+import { createLookUps } from './look-ups.ts'
 import { createTurns } from './turns.ts'
 import type { Planned } from './work.ts'
 
@@ -24,7 +25,7 @@ interface Sent { readonly epoch: number, readonly slot: Slot, readonly client: P
 /** The step that sends one load to the target: slot, then intent, then call, then outcomes. */
 export function createSending (context: EngineContext, gathering: Gathering): () => Promise<void> {
   const { target, lease, lanes, pool, parts, memory, sendBell, signal } = context
-  const [turns, lookUpTurns] = [createTurns(context.quotas), createTurns(context.quotas)]
+  const [turns, lookUps] = [createTurns(context.quotas), createLookUps(context.quotas)]
   let inFlight = 0
 
   /** The client while a load may be sent now; else how long to wait for that. */
@@ -48,7 +49,7 @@ export function createSending (context: EngineContext, gathering: Gathering): ()
     // The slot comes before the intent: a wait for it must not eat the send window.
     const slot = await client.limiter.slot(signal)
     if (lease.epoch() !== epoch || memory.owned !== epoch) return
-    const load = takeLoad(memory, { client, turns, lookUpTurns, suspects: memory.suspects })
+    const load = takeLoad(memory, { client, turns, lookUps, suspects: memory.suspects })
     const end = client.begin(methodsOf(load))
     memory.startWaiting()
     inFlight += 1
