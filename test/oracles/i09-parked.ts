@@ -71,6 +71,9 @@ function noWriteWhileHeld ({ journal, target }: Pick<Evidence, 'journal' | 'targ
   const writes = writesOf(journal.filter(entry => entry.portal === target)).flatMap(write => write.keys.map(key => ({ key, write })))
   const byKey = Map.groupBy(writes, ({ key }) => key)
   return [...orders].flatMap(([key, given]) => (ends.get(key) ?? []).filter(end => end.reason === HELD).flatMap((end) => {
+    const hold = given.findLast(each => each.offset <= end.coveredOffset && each.order === 'hold')
+    // Told by a clock that the rig had set back: which writes came before it is not known.
+    if (hold === undefined || end.occurredAt < hold.at) return []
     const until = given.find(each => each.offset > end.coveredOffset && each.order !== 'hold')?.at ?? Infinity
     const keys = [`${target} origin dealbridge/${key}`, ...end.targetDealId === null || end.targetDealId === undefined ? [] : [`${target} deal ${end.targetDealId}`]]
     const meant = keys.flatMap(each => byKey.get(each) ?? []).filter(({ write }) => { const at = arrived.get(write.from) ?? 0; return at > end.occurredAt && at < until })

@@ -116,6 +116,11 @@ for (const { name, invariant, anomaly } of planted) {
   })
 }
 
+test('a write is not held against a hold whose end was told by a clock that was set back', () => {
+  const log = { ...ordered('hold'), outcomes: [outcome({}), { ...heldEnd, occurredAt: 9 }] }
+  assert.deepEqual(askAll({ ...goodEvidence(), journal: write('r1', 8, 9), log }).filter(each => each.invariant === 'I9'), [])
+})
+
 test('a refused webhook while no ingest lived, while the disk was full, or one of few, is not held against ingest, nor is a slow one on a slow machine', () => {
   const found = (anomaly: Partial<Evidence>): string[] => named(askAll({ ...goodEvidence(), ...anomaly })).filter(each => ['I21', 'I23'].includes(each))
   const refused = calls(5, { status: 503 })
