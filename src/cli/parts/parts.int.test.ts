@@ -67,6 +67,15 @@ test('after kill -9 of everything, up brings all of it back with its data', asyn
   await assertDataKept(await up())
 })
 
+test('a server that runs and does not answer is started again, with its data', async () => {
+  const earlier = await partsStatus({ dir })
+  process.kill(earlier.pids['registry'] ?? 0, 'SIGSTOP')
+  const later = await partsUp({ dir, portBase, brokers: 1, hungMs: 2000 })
+  assert.notEqual(later.pids['registry'], earlier.pids['registry'])
+  assert.deepEqual({ ...later.pids, registry: 0 }, { ...earlier.pids, registry: 0 })
+  await assertDataKept(later)
+})
+
 test('a pid file that names another program is not believed', async () => {
   const earlier = await partsStatus({ dir })
   await kill(earlier.pids.redis)

@@ -27,14 +27,17 @@ export interface PartsReport {
 export type Say = (line: string) => void
 
 const READY_MS = 90000
+// The registry never listens when its database went away while it was starting, and does not end either.
+const HUNG_MS = 45000
 
 /**
  * Starts what does not run of the parts of `dir`, with its data, and keeps what runs; returns when each of them answers.
  *
  * The servers are detached: they outlive this process. When one cannot be started, those that this call started are stopped
- * again. `advertisedPort` is for a proxy before a single broker (given anew at each call: it is not kept). Throws `part_missing` before anything is started when a program is not there, `part_failed` with a sentence else.
+ * again. One that runs and does not answer for `hungMs` (45 s; for tests) is stopped and started once more. `advertisedPort` is for a
+ * proxy before a single broker (given anew at each call: it is not kept). Throws `part_missing` before anything is started when a program is not there, `part_failed` with a sentence else.
  */
-export async function partsUp (options: { dir: string, portBase: number, brokers: 1 | 3, advertisedPort?: number, say?: Say }): Promise<PartsReport> {
+export async function partsUp (options: { dir: string, portBase: number, brokers: 1 | 3, advertisedPort?: number, hungMs?: number, say?: Say }): Promise<PartsReport> {
   const found = findParts()
   const dir = resolve(options.dir)
   const say = options.say ?? (() => undefined)
@@ -44,7 +47,7 @@ export async function partsUp (options: { dir: string, portBase: number, brokers
     const started: Part[] = []
     const bring = async (part: Part): Promise<void> => {
       if (await startIfDown(part, say)) started.push(part)
-      await ready(part)
+      await ready(part, { hungMs: options.hungMs ?? HUNG_MS, say })
       say(`${part.name} answers`)
     }
     const results = await Promise.allSettled([...kafka.map(bring), bring(redis), bring(postgres).then(() => bring(registry))])
@@ -124,8 +127,23 @@ async function startIfDown (part: Part, say: Say): Promise<boolean> {
   return true
 }
 
+async function ready (part: Part, { hungMs, say }: { hungMs: number, say: Say }): Promise<void> {
+  try {
+    await answers(part, hungMs)
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    say(`${part.name} runs and does not answer; it is started again`)
+    await stop(part)
+    start(part)
+    await answers(part, READY_MS).catch((again: unknown) => {
+      if (again instanceof AppError) throw again
+      throw new AppError('part_failed', `${part.name} does not answer (${String(again)}); its log is ${part.logFile}`, { cause: again })
+    })
+  }
+}
+
 // A server that ends while it starts is started again: after a kill -9 the children of PostgreSQL hold its memory for a moment.
-async function ready (part: Part): Promise<void> {
+async function answers (part: Part, deadlineMs: number): Promise<void> {
   let starts = 0
   let startedAt = performance.now()
   const gaveUp = (): Error | null => {
@@ -135,10 +153,7 @@ async function ready (part: Part): Promise<void> {
     startedAt = performance.now()
     return null
   }
-  await until(part.probe, { deadlineMs: READY_MS, everyMs: 100, unless: gaveUp }).catch((error: unknown) => {
-    if (error instanceof AppError) throw error
-    throw new AppError('part_failed', `${part.name} does not answer (${String(error)}); its log is ${part.logFile}`, { cause: error })
-  })
+  await until(part.probe, { deadlineMs, everyMs: 100, unless: gaveUp })
 }
 
 function report (place: Place, found: Found): PartsReport {
