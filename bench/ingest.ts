@@ -11,6 +11,7 @@ import path from 'node:path'
 import { startSystem } from '../test/support/system.ts'
 import type { Holder, System } from '../test/support/system.ts'
 import { atRate } from './at-rate.ts'
+import { round } from './figures.ts'
 
 const FORM = new URLSearchParams({
   event: 'ONCRMDEALUPDATE', event_handler_id: '975', 'data[FIELDS][ID]': '@ID@', ts: '@TS@',
@@ -53,8 +54,4 @@ async function besideSeedStack (stack: string, system: System, target: { url: st
   const [ours, noop] = [results['ours']?.rps ?? 0, results['fastify-noop']?.rps ?? 0]
   const seed = Math.max(results['seed-1w']?.rps ?? 0, results['seed-2w']?.rps ?? 0)
   return { ofSeedStack: round(ours / seed), ofNoop: round(ours / noop), rounds: results }
-}
-
-function round (value: number): number {
-  return Math.round(value * 100) / 100
 }

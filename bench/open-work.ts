@@ -21,6 +21,7 @@ import { eventually } from '../test/support/eventually.ts'
 import { rowsRead } from '../test/support/rows-read.ts'
 import { startSystem } from '../test/support/system.ts'
 import type { Holder } from '../test/support/system.ts'
+import { at, round } from './figures.ts'
 
 const [FEW, MANY] = [1000, Number(process.env['OPEN'] ?? '100000')]
 const PICKS = 200
@@ -132,7 +133,7 @@ async function picksFrom (pool: Pool, open: number): Promise<{ medianMs: number,
   }
   // The first ones connect and plan.
   const [sorted, sortedTrips] = [times, trips].map(all => all.slice(20).toSorted((a, b) => a - b)) as [number[], number[]]
-  return { medianMs: share(sorted, 0.5), p99Ms: share(sorted, 0.99), slowestMs: share(sorted, 1), roundTripMedianMs: share(sortedTrips, 0.5), rowsToCount, rowsToClaim }
+  return { medianMs: round(at(sorted, 0.5)), p99Ms: round(at(sorted, 0.99)), slowestMs: round(at(sorted, 1)), roundTripMedianMs: round(at(sortedTrips, 0.5)), rowsToCount, rowsToClaim }
 }
 
 async function timed (work: () => Promise<unknown>): Promise<number> {
@@ -147,7 +148,7 @@ async function watchMemory (pid: number): Promise<number> {
   const timer = setInterval(() => { seen.push(statusMb(pid, 'VmRSS')) }, 500)
   await pass(WATCH_MS)
   clearInterval(timer)
-  return share(seen.toSorted((a, b) => a - b), 0.5)
+  return round(at(seen.toSorted((a, b) => a - b), 0.5))
 }
 
 /** From /proc (Linux alone). */
@@ -158,12 +159,4 @@ function statusMb (pid: number, field: 'VmRSS' | 'VmHWM'): number {
 async function pass (ms: number): Promise<void> {
   const from = performance.now()
   await eventually(() => performance.now() - from > ms, { deadlineMs: ms + 5000, everyMs: 200 })
-}
-
-function share (sorted: readonly number[], of: number): number {
-  return round(sorted[Math.min(Math.floor(sorted.length * of), sorted.length - 1)] ?? NaN)
-}
-
-function round (value: number): number {
-  return Math.round(value * 100) / 100
 }

@@ -16,7 +16,7 @@ const holder: Holder = { after: (end) => { endings.push(end) } }
 const limits = { per_second: 2, burst: 50, operating_seconds: OPERATING_SECONDS }
 
 try {
-  const system = await startSystem(holder, { source: { latency_ms: 50, limits }, target: { latency_ms: 50, command_ms: COMMAND_MS, limits, switches: { operating_of: 'nested' } } })
+  const system = await startSystem(holder, { source: { latency_ms: 50, limits }, target: { latency_ms: 50, command_ms: COMMAND_MS, limits } })
   const [acme, main] = [system.simulator.portal('acme'), system.simulator.portal('main')]
   await system.run('ingest', 'projector', 'query', 'dispatcher')
   const deals = Math.ceil((WINDOWS + 0.5) * OPERATING_SECONDS * 1000 / COMMAND_MS)

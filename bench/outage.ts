@@ -10,6 +10,7 @@ import { sendOnce } from '../test/support/sender.ts'
 import { freePort } from '../test/support/ports.ts'
 import { startSystem } from '../test/support/system.ts'
 import type { Holder } from '../test/support/system.ts'
+import { round } from './figures.ts'
 
 const MODE = process.env['MODE'] ?? 'refuse'
 const OUTAGE_SECONDS = Number(process.env['OUTAGE_SECONDS'] ?? '60')
@@ -105,8 +106,4 @@ async function calls (admin: number): Promise<Map<string, number>> {
 
 function difference (before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): Record<string, number> {
   return Object.fromEntries([...after].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const).filter(([, count]) => count > 0))
-}
-
-function round (value: number): number {
-  return Math.round(value * 100) / 100
 }

@@ -79,18 +79,16 @@ export function createPortalLanes (deps: { clients: ReadonlyMap<string, PortalCl
       const isDue = client.breakerState() === 'probing' || (stopped !== undefined && monotonicMs() >= stopped.until)
       if (!isDue || asking.has(name)) continue
       asking.add(name)
-      void ask(name, client, signal).catch((error: unknown) => { if (!signal.aborted) logger.log('warning', 'probe_repeats', { portal: name, error: messageOf(error) }) }).finally(() => { asking.delete(name) })
+      void ask(name, client, signal).catch((error: unknown) => { if (!signal.aborted) logger.log('warning', 'probe_repeats', { portal: name, error: messageOf(error) }) })
     }
   }
 
   /** The next probe may go out before the answer of this one, which a portal that hangs does not give. */
   async function ask (name: string, client: PortalClient, signal: AbortSignal): Promise<void> {
-    const slot = await client.limiter.slot(signal)
+    const slot = await client.limiter.slot(signal).finally(() => { asking.delete(name) })
     const stopped = stops.get(name)
     if (stopped !== undefined) stops.set(name, { ...stopped, until: monotonicMs() + stopped.length })
-    const answer = probe(client, slot)
-    asking.delete(name)
-    const failure = await answer
+    const failure = await probe(client, slot)
     failpoint('K18')
     if (failure?.class === 'portal') return stop(name, failure)
     if (failure !== null || !stops.delete(name)) return

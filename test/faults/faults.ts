@@ -1,6 +1,6 @@
 // The campaigns that are run by hand. Each prints its schedule as JSON lines on standard error, and one JSON object at the end.
 //
-//   npm run faults            20 seeds and then single faults, each by itself: about 30 minutes
+//   npm run faults            20 seeds and then single faults, each by itself: about 25 minutes
 //   npm run faults:night      many seeds with the times of real portals, for hours
 //   … -- --seeds 5 --first 7 --seconds 25 --rate 12
 //   … -- --seeds 0            the single faults alone
